@@ -1,0 +1,48 @@
+//! [`Emitter`]: how the core sends events to whoever reports them.
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::event::{Event, Record};
+
+/// Sends events, stamped with the wall clock and, where one applies, with a service.
+///
+/// Sending never waits and never fails: a reporter that is gone must not stop a deployment.
+#[derive(Debug, Clone)]
+pub struct Emitter {
+    sender: UnboundedSender<Record>,
+    service: Option<String>,
+}
+
+impl Emitter {
+    /// An emitter for the whole run, and the end at which its events arrive.
+    pub fn channel() -> (Self, UnboundedReceiver<Record>) {
+        let (sender, receiver) = unbounded_channel();
+        (Self { sender, service: None }, receiver)
+    }
+
+    /// The same, for what concerns one service (its key in the configuration).
+    #[must_use]
+    pub fn for_service(&self, service: &str) -> Self {
+        Self { sender: self.sender.clone(), service: Some(service.to_owned()) }
+    }
+
+    /// Sends one event.
+    pub fn emit(&self, event: Event) {
+        let record = Record { time: Timestamp::now(), service: self.service.clone(), event };
+        // A closed channel means that the reporters are gone; the run goes on without them.
+        let _ = self.sender.send(record);
+    }
+
+    /// Sends several events in order.
+    pub fn emit_all(&self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.emit(event);
+        }
+    }
+
+    /// Sends a warning.
+    pub fn warn(&self, message: impl Into<String>, hint: Option<&str>) {
+        self.emit(Event::Warning { message: message.into(), hint: hint.map(str::to_owned) });
+    }
+}
