@@ -19,5 +19,6 @@ pub mod error;
 pub mod event;
 pub mod image;
 pub mod report;
+pub mod rollout;
 pub mod secret;
 pub mod state;
