@@ -1,0 +1,1 @@
+//! Following one deployment from `UpdateService` to a verdict.
