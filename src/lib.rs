@@ -2,23 +2,43 @@
 //!
 //! # The map
 //!
-//! Data flows one way: `cli` → `commands` → `config` → `deploy` → (`plan`, `image`, `envfile`,
-//! `task_definition`, `rollout`) → `aws`. Reports only consume events. `docs/architecture.md` has the
-//! picture.
+//! Data flows one way: `cli` → `commands` → `config` → `deploy` → (`prepare`, `plan`, `image`,
+//! `envfile`, `task_definition`, `rollout`) → `aws`. Reports only consume events.
+//! `docs/architecture.md` has the picture.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`error`] | the one error type, and the table of exit codes |
-//! | [`event`], [`state`] | the typed events of a run, and the fold of them that every report is a view of |
-//! | [`emit`] | how the core sends events |
-//! | [`secret`] | a text that no output may show |
+//! | [`cli`] | flags, `LANDFALL_*` and the process environment: the only place that knows them |
+//! | [`commands`] | one file a verb: wires parts together, decides nothing |
+//! | [`config`] | file + environment + flags become a typed, validated configuration |
+//! | [`deploy`] | the run, told in one readable function |
+//! | [`prepare`] | what a run reads and sends before a service is touched |
+//! | [`plan`] | what would change: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
+//! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
+//! | [`task_definition`] | the JSON document: load, edit, compare |
+//! | [`rollout`] | the watcher: observation, state machine, findings, zero downtime |
+//! | [`aws`] | SDK clients; AWS's answers to our values and back |
+//! | [`event`], [`state`] | the typed events of a run, and the fold that every report is a view of |
+//! | [`emit`] | how the core sends events |
+//! | [`report`] | events to human, plain, JSON; views of the state |
+//! | [`error`] | the one error type, and the table of exit codes |
+//! | [`secret`] | a text that no output may show |
 
+pub mod aws;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod deploy;
 pub mod emit;
+pub mod envfile;
 pub mod error;
 pub mod event;
 pub mod image;
+pub mod plan;
+pub mod prepare;
 pub mod report;
 pub mod rollout;
 pub mod secret;
 pub mod state;
+pub mod task_definition;

@@ -1,1 +1,7 @@
-fn main() {}
+//! Arguments -> run -> exit code; nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    landfall::cli::run()
+}

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::error::exit_code;
 use crate::event::{
-    Change, DeploymentState, ErrorReport, Event, Finding, Record, RunReport, RunStarted, ServiceReport,
-    TaskState, Verdict,
+    Blob, Change, DeploymentState, ErrorReport, Event, Finding, Record, RollbackBy, RunReport, RunStarted,
+    ServiceReport, Step, TaskState, Transfer, Verdict,
 };
 
 /// Everything that is known about a run so far.
@@ -30,6 +30,23 @@ pub struct RunState {
     pub error: Option<ErrorReport>,
     /// A signal has arrived.
     pub interrupted: bool,
+    /// Where things stood when it arrived, and how to go on.
+    pub interrupt_message: Option<String>,
+    /// The steps that have begun, in that order.
+    pub steps: Vec<StepState>,
+}
+
+/// A step of the run, for the whole run or for one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepState {
+    /// The key of the service; `None` for the whole run.
+    pub service: Option<String>,
+    /// Which step.
+    pub step: Step,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took; `None` while it is under way, or when it did not end well.
+    pub duration_ms: Option<u64>,
 }
 
 /// Everything that is known about one service of a run.
@@ -49,6 +66,68 @@ pub struct ServiceState {
     pub desired: u32,
     /// When `UpdateService` was accepted.
     pub updated_at: Option<Timestamp>,
+    /// The ECS service's name; `None` until planned.
+    pub ecs_service: Option<String>,
+    /// How many tasks must stay healthy throughout.
+    pub floor: u32,
+    /// Image pushes in order of appearance.
+    pub pushes: Vec<PushState>,
+    /// How the service is being, or was, put back.
+    pub rollback: Option<RollbackState>,
+    /// When `report.verdict` was reached.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// The push of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushState {
+    /// The container whose image this is.
+    pub container: String,
+    /// When it began; the instant of the end where the beginning was not reported.
+    pub started_at: Timestamp,
+    /// Configuration and layers.
+    pub blobs: Vec<BlobState>,
+    /// Set once the registry has confirmed the manifest.
+    pub done: Option<PushDone>,
+}
+
+/// How a push ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushDone {
+    /// `sha256:...` of the manifest.
+    pub digest: String,
+    /// Bytes that went over the wire as blobs.
+    pub bytes_sent: u64,
+    /// `exists` when nothing had to be sent.
+    pub outcome: Transfer,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+/// How far one blob of a push is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobState {
+    /// `sha256:...`
+    pub digest: String,
+    /// Bytes in all.
+    pub size: u64,
+    /// Bytes sent so far.
+    pub sent: u64,
+    /// When its first bytes were reported.
+    pub started_at: Option<Timestamp>,
+    /// Set once the registry has confirmed it.
+    pub outcome: Option<Transfer>,
+}
+
+/// How a service is put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackState {
+    /// Who does it.
+    pub by: RollbackBy,
+    /// To which revision.
+    pub task_definition: String,
+    /// `None` while it is under way, then whether the service is steady again.
+    pub complete: Option<bool>,
 }
 
 impl ServiceState {
@@ -76,6 +155,11 @@ impl ServiceState {
             tasks: Vec::new(),
             desired: 0,
             updated_at: None,
+            ecs_service: None,
+            floor: 0,
+            pushes: Vec::new(),
+            rollback: None,
+            finished_at: None,
         }
     }
 }
@@ -83,6 +167,10 @@ impl ServiceState {
 impl RunState {
     /// Folds one event in.
     pub fn apply(&mut self, record: &Record) {
+        if matches!(record.event, Event::RunFinished(_)) {
+            // It is made from this state, so it must not change it: a replay makes the same one.
+            return;
+        }
         self.now = Some(record.time);
         self.started_at.get_or_insert(record.time);
         match &record.event {
@@ -93,7 +181,28 @@ impl RunState {
             Event::Warning { message, .. } => self.warnings.push(message.clone()),
             Event::ApiCalls { counts } => self.api_calls = counts.clone(),
             Event::RunFailed { error } => self.error = Some(error.clone()),
-            Event::Interrupted { .. } => self.interrupted = true,
+            Event::Interrupted { message } => {
+                self.interrupted = true;
+                self.interrupt_message = Some(message.clone());
+                self.services
+                    .iter_mut()
+                    .filter(|service| !service.finished)
+                    .for_each(ServiceState::interrupt);
+            }
+            Event::StepStarted { step } => self.steps.push(StepState {
+                service: record.service.clone(),
+                step: *step,
+                started_at: record.time,
+                duration_ms: None,
+            }),
+            Event::StepFinished { step, duration_ms } => {
+                let known = self.steps.iter_mut().rev().find(|known| {
+                    known.step == *step && known.service == record.service && known.duration_ms.is_none()
+                });
+                if let Some(known) = known {
+                    known.duration_ms = Some(*duration_ms);
+                }
+            }
             _ => {
                 if let Some(name) = &record.service {
                     let time = record.time;
@@ -119,15 +228,13 @@ impl RunState {
         &mut self.services[index]
     }
 
-    /// The worst verdict of the services; of an empty run, [`Verdict::Failed`] where there is an
-    /// error and [`Verdict::Unchanged`] where there is none.
+    /// The worst verdict of the services; [`Verdict::Failed`] where the run could not go on.
     pub fn verdict(&self) -> Verdict {
         let worst = self.services.iter().map(|service| service.report.verdict).max_by_key(|v| severity(*v));
         match worst {
-            _ if self.error.is_some() && self.services.iter().all(|service| !service.finished) => {
-                if self.interrupted { Verdict::Interrupted } else { Verdict::Failed }
-            }
+            _ if self.error.is_some() => Verdict::Failed,
             Some(verdict) => verdict,
+            None if self.interrupted => Verdict::Interrupted,
             None => Verdict::Unchanged,
         }
     }
@@ -177,16 +284,44 @@ fn severity(verdict: Verdict) -> u8 {
 }
 
 impl ServiceState {
+    /// Where an interrupt leaves the service.
+    fn interrupt(&mut self) {
+        self.report.verdict = Verdict::Interrupted;
+        self.report.reason = Some(match &self.report.deployment_id {
+            Some(id) => format!("ECS goes on with deployment {id}; run the same command again to follow it"),
+            None => "the service was not updated; run the same command again".to_owned(),
+        });
+        self.finished = true;
+    }
+
     fn apply(&mut self, time: Timestamp, event: &Event) {
         let report = &mut self.report;
         match event {
-            Event::Planned { current_task_definition, changes, .. } => {
+            Event::Planned { ecs_service, current_task_definition, changes } => {
+                self.ecs_service = Some(ecs_service.clone());
                 report.previous_task_definition.clone_from(current_task_definition);
                 self.changes = Some(changes.clone());
             }
-            Event::ImagePushed { container, digest, .. } => {
+            Event::ImagePushStarted { container, blobs, .. } => {
+                self.pushes.push(PushState::new(container, time, blobs));
+            }
+            Event::BlobProgress { container, digest, sent, size } => {
+                let blob = self.push_mut(container, time).blob_mut(digest, *size);
+                blob.started_at.get_or_insert(time);
+                blob.sent = *sent;
+            }
+            Event::BlobPushed { container, digest, size, outcome } => {
+                self.push_mut(container, time).blob_mut(digest, *size).outcome = Some(*outcome);
+            }
+            Event::ImagePushed { container, digest, bytes_sent, outcome, duration_ms, .. } => {
                 report.image_digest.get_or_insert_with(|| digest.clone());
                 report.images.insert(container.clone(), digest.clone());
+                self.push_mut(container, time).done = Some(PushDone {
+                    digest: digest.clone(),
+                    bytes_sent: *bytes_sent,
+                    outcome: *outcome,
+                    duration_ms: *duration_ms,
+                });
             }
             Event::EnvFileStored(file) => report.env_files.push(file.clone()),
             Event::TaskDefinitionRegistered { arn } => report.task_definition = Some(arn.clone()),
@@ -195,12 +330,13 @@ impl ServiceState {
                 task_definition,
                 previous_task_definition,
                 desired_count,
-                ..
+                floor,
             } => {
                 report.deployment_id = Some(deployment_id.clone());
                 report.task_definition = Some(task_definition.clone());
                 report.previous_task_definition.clone_from(previous_task_definition);
                 self.desired = *desired_count;
+                self.floor = *floor;
                 self.updated_at = Some(time);
             }
             Event::DeploymentChanged { deployment } => {
@@ -216,17 +352,78 @@ impl ServiceState {
             Event::FindingMade { finding } => fold_finding(&mut report.findings, finding),
             Event::Healthy { at_ms } => report.healthy_at_ms = Some(*at_ms),
             Event::Steady { at_ms } => report.steady_at_ms = Some(*at_ms),
-            Event::RollbackFinished { task_definition, complete: true, .. } => {
-                report.rolled_back_to = Some(task_definition.clone());
+            Event::RollbackStarted { by, task_definition, .. } => {
+                let task_definition = task_definition.clone();
+                self.rollback = Some(RollbackState { by: *by, task_definition, complete: None });
+            }
+            Event::RollbackFinished { by, task_definition, complete } => {
+                if *complete {
+                    report.rolled_back_to = Some(task_definition.clone());
+                }
+                let task_definition = task_definition.clone();
+                self.rollback = Some(RollbackState { by: *by, task_definition, complete: Some(*complete) });
             }
             Event::RolloutFinished { verdict, reason, zero_downtime } => {
                 report.verdict = *verdict;
                 report.reason = Some(reason.clone());
                 report.zero_downtime.clone_from(zero_downtime);
                 self.finished = true;
+                self.finished_at = Some(time);
             }
             _ => {}
         }
+    }
+
+    fn push_mut(&mut self, container: &str, time: Timestamp) -> &mut PushState {
+        let index = match self.pushes.iter().rposition(|push| push.container == container) {
+            Some(index) => index,
+            None => {
+                self.pushes.push(PushState::new(container, time, &[]));
+                self.pushes.len() - 1
+            }
+        };
+        &mut self.pushes[index]
+    }
+}
+
+impl PushState {
+    fn new(container: &str, time: Timestamp, blobs: &[Blob]) -> Self {
+        let mut push =
+            Self { container: container.to_owned(), started_at: time, blobs: Vec::new(), done: None };
+        for blob in blobs {
+            push.blob_mut(&blob.digest, blob.size);
+        }
+        push
+    }
+
+    fn blob_mut(&mut self, digest: &str, size: u64) -> &mut BlobState {
+        let index = match self.blobs.iter().position(|blob| blob.digest == digest) {
+            Some(index) => index,
+            None => {
+                let digest = digest.to_owned();
+                self.blobs.push(BlobState { digest, size, sent: 0, started_at: None, outcome: None });
+                self.blobs.len() - 1
+            }
+        };
+        &mut self.blobs[index]
+    }
+
+    /// Bytes of all blobs.
+    pub fn total(&self) -> u64 {
+        self.blobs.iter().map(|blob| blob.size).sum()
+    }
+
+    /// Bytes that the registry has confirmed or been sent.
+    pub fn sent(&self) -> u64 {
+        self.blobs
+            .iter()
+            .map(|blob| if blob.outcome.is_some() { blob.size } else { blob.sent.min(blob.size) })
+            .sum()
+    }
+
+    /// Blobs that the registry has confirmed.
+    pub fn confirmed(&self) -> usize {
+        self.blobs.iter().filter(|blob| blob.outcome.is_some()).count()
     }
 }
 

@@ -1,1 +1,53 @@
-//! Events to text.
+//! From events to what people and programs read.
+//!
+//! One loop, [`drive`], is the only writer of a run. It folds each [`Record`](crate::event::Record)
+//! into a [`RunState`](crate::state::RunState) and hands both to every [`Reporter`] in its [`Sinks`]:
+//!
+//! | reporter | for | where it writes |
+//! | --- | --- | --- |
+//! | [`Human`] | a person at a terminal: live rows and bars, then a summary | standard error, all of it |
+//! | [`Plain`] | a CI log: one line per change, then the same summary | standard output |
+//! | [`Json`] | a program: one record per line | standard output |
+//! | [`Recorder`] | `--record FILE`, to be [replayed](replay) later | the file |
+//!
+//! Standard output carries data, so the live display keeps off it; who wants to keep or pipe the
+//! report asks for `plain` or `json`, which is also what [`choose`] takes when standard output is
+//! not a terminal.
+//!
+//! Nothing here reads the environment or the clock (but for [`drive`], which owns the ticks), and
+//! nothing prints except into writers that are passed in. Text from AWS and from containers becomes
+//! output only by way of [`Line`], which neutralises it.
+
+mod format;
+mod human;
+mod json;
+mod line;
+mod live;
+mod plain;
+mod plan;
+mod record;
+pub mod replay;
+mod reporter;
+mod schema;
+mod sinks;
+mod style;
+mod summary;
+pub mod text;
+mod words;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use format::{Format, Terminal, choose};
+pub use human::{Human, Scrollback};
+pub use json::{Json, json_line};
+pub use line::Line;
+pub use plain::Plain;
+pub use record::Recorder;
+pub use reporter::Reporter;
+pub use schema::events_schema;
+pub use sinks::{Sinks, Streams, drive};
+pub use style::{Mark, Style, Tone};
+pub use summary::summary;

@@ -1,0 +1,134 @@
+//! Clients with a Region, credentials, retries and time limits.
+
+use std::time::Duration;
+
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region};
+use aws_sdk_s3::config::Credentials;
+
+use super::calls::CallCounter;
+use super::error::aws_error;
+use crate::error::{Error, Result};
+
+/// How to reach AWS.
+#[derive(Debug, Clone, Default)]
+pub struct AwsSettings {
+    /// The Region that the configuration names; otherwise the environment's or the profile's.
+    pub region: Option<String>,
+    /// An endpoint with credentials of its own in place of AWS (the embedded stand-in).
+    pub endpoint: Option<StaticEndpoint>,
+    /// S3 by path (`host/bucket/key`), as S3-compatible endpoints want it.
+    pub s3_path_style: bool,
+    /// Where the registry protocol of ECR hosts is spoken in place of the host itself.
+    pub registry_endpoint: Option<String>,
+}
+
+/// An endpoint and the credentials that it takes.
+#[derive(Debug, Clone)]
+pub struct StaticEndpoint {
+    /// `http://127.0.0.1:4000`
+    pub url: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+}
+
+/// The clients. Cloning is cheap; clones share connections and the call counter.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// The Region that all clients use.
+    pub region: String,
+    /// Where the registry protocol of ECR hosts is spoken in place of the host itself.
+    pub registry_endpoint: Option<String>,
+    /// Counts every call.
+    pub calls: CallCounter,
+    pub(super) ecs: aws_sdk_ecs::Client,
+    pub(super) ecr: aws_sdk_ecr::Client,
+    pub(super) s3: aws_sdk_s3::Client,
+    pub(super) elb: aws_sdk_elasticloadbalancingv2::Client,
+    sts: aws_sdk_sts::Client,
+}
+
+impl Aws {
+    /// Makes the clients. Nothing is asked of AWS yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) where no Region is configured: the SDK's
+    /// own chain would wait for the instance metadata service of a machine that is not in AWS.
+    pub async fn connect(settings: AwsSettings) -> Result<Self> {
+        let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+            .or_else(EnvironmentVariableRegionProvider::new())
+            .or_else(ProfileFileRegionProvider::new())
+            .region()
+            .await
+            .ok_or_else(|| {
+                Error::usage("no AWS Region is configured").hint(
+                    "Set `region:` in landfall.yml, --region, AWS_REGION, or a region in the AWS profile.",
+                )
+            })?;
+        let calls = CallCounter::default();
+        // `AppName` refuses only characters that this literal does not have.
+        let app_name = AppName::new("landfall").ok();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(region.clone())
+            .retry_config(RetryConfig::standard().with_max_attempts(5))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(4))
+                    .operation_attempt_timeout(Duration::from_secs(15))
+                    .operation_timeout(Duration::from_secs(60))
+                    .build(),
+            );
+        if let Some(app_name) = app_name {
+            loader = loader.app_name(app_name);
+        }
+        if let Some(endpoint) = &settings.endpoint {
+            loader = loader.endpoint_url(&endpoint.url).credentials_provider(Credentials::new(
+                &endpoint.access_key_id,
+                &endpoint.secret_access_key,
+                None,
+                None,
+                "static endpoint",
+            ));
+        }
+        let config = loader.load().await;
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(settings.s3_path_style || settings.endpoint.is_some())
+            .interceptor(calls.clone())
+            .build();
+        let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(calls.clone()).build();
+        let ecr = aws_sdk_ecr::config::Builder::from(&config).interceptor(calls.clone()).build();
+        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(calls.clone()).build();
+        let elb =
+            aws_sdk_elasticloadbalancingv2::config::Builder::from(&config).interceptor(calls.clone()).build();
+        Ok(Self {
+            region: region.to_string(),
+            registry_endpoint: settings.registry_endpoint,
+            ecs: aws_sdk_ecs::Client::from_conf(ecs),
+            ecr: aws_sdk_ecr::Client::from_conf(ecr),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb),
+            sts: aws_sdk_sts::Client::from_conf(sts),
+            calls,
+        })
+    }
+
+    /// The account that the credentials belong to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws); the call itself needs no permission.
+    pub async fn account(&self) -> Result<String> {
+        let identity = self
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| aws_error("sts:GetCallerIdentity", "the caller", error))?;
+        identity.account.ok_or_else(|| Error::internal("sts:GetCallerIdentity answered without an account"))
+    }
+}

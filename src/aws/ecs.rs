@@ -1,0 +1,330 @@
+//! ECS: services, task definitions and tasks.
+
+use aws_sdk_ecs::types as sdk;
+use futures_util::future::try_join_all;
+use serde_json::Value;
+
+use super::clients::Aws;
+use super::error::aws_error;
+use super::raw::{RawResponse, replace_body};
+use crate::error::{Error, ErrorKind, Result};
+use crate::rollout::{Container, Deployment, Service, ServiceEvent, TargetGroupRef, Task};
+use crate::task_definition::TaskDefinition;
+
+/// A service as DescribeServices shows it, with what a plan and a rollout need of it.
+#[derive(Debug, Clone)]
+pub struct LiveService {
+    /// The part that changes during a rollout.
+    pub service: Service,
+    /// The service's name.
+    pub name: String,
+    /// The revision that the service is set to, as an ARN.
+    pub task_definition: String,
+    /// `deploymentConfiguration.minimumHealthyPercent`; 100 where ECS gives none (facts 3.5).
+    pub minimum_healthy_percent: u32,
+    /// `deploymentConfiguration.maximumPercent`; 200 where ECS gives none.
+    pub maximum_percent: u32,
+    /// The target groups that its tasks are registered in.
+    pub target_groups: Vec<TargetGroupRef>,
+    /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
+    pub controller: String,
+    /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
+    pub strategy: String,
+}
+
+/// A target group of a service, see [`TargetGroupRef`].
+pub type LiveTargetGroup = TargetGroupRef;
+
+/// What UpdateService answered.
+#[derive(Debug, Clone)]
+pub struct Updated {
+    /// The id of the PRIMARY deployment in the response.
+    pub deployment_id: String,
+    /// The service as it is after the call.
+    pub live: LiveService,
+}
+
+/// DescribeTasks takes at most this many (facts 7.3).
+const TASKS_PER_CALL: usize = 100;
+
+impl Aws {
+    /// A service, or `None` where the cluster has none of that name (HTTP 200 with `MISSING`, facts
+    /// 5.7) or it has been deleted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the cluster does not exist.
+    pub async fn describe_service(&self, cluster: &str, service: &str) -> Result<Option<LiveService>> {
+        let answer = self
+            .ecs
+            .describe_services()
+            .cluster(cluster)
+            .services(service)
+            .send()
+            .await
+            .map_err(|error| aws_error("ecs:DescribeServices", &format!("{cluster}/{service}"), error))?;
+        Ok(answer
+            .services
+            .unwrap_or_default()
+            .into_iter()
+            .find(|found| found.status.as_deref() != Some("INACTIVE"))
+            .map(live_service))
+    }
+
+    /// A task definition by ARN, `family:revision` or, for the newest ACTIVE one, `family`: its
+    /// ARN and the whole document with its tags. `None` where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn describe_task_definition(&self, name: &str) -> Result<Option<(String, TaskDefinition)>> {
+        let raw = RawResponse::default();
+        let result = self
+            .ecs
+            .describe_task_definition()
+            .task_definition(name)
+            .include(sdk::TaskDefinitionField::Tags)
+            .customize()
+            .interceptor(raw.clone())
+            .send()
+            .await;
+        if let Err(error) = result {
+            let text = error.as_service_error().map(|service| service.to_string()).unwrap_or_default();
+            let error = aws_error("ecs:DescribeTaskDefinition", name, error);
+            // The text, not the code, tells an absent revision from a malformed request (facts 5.7).
+            let absent =
+                format!("{text} {error}").to_lowercase().contains("unable to describe task definition");
+            return if absent { Ok(None) } else { Err(error) };
+        }
+        let document = raw.json()?;
+        let arn = document
+            .pointer("/taskDefinition/taskDefinitionArn")
+            .and_then(Value::as_str)
+            .ok_or_else(|| Error::internal("ecs:DescribeTaskDefinition answered without an ARN"))?
+            .to_owned();
+        Ok(Some((arn, TaskDefinition::from_value(document)?)))
+    }
+
+    /// Registers a revision and gives its ARN. The document is sent as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn register_task_definition(&self, definition: &TaskDefinition) -> Result<String> {
+        let body = definition.to_value();
+        let answer = self
+            .ecs
+            .register_task_definition()
+            .family(definition.family())
+            .customize()
+            .mutate_request(move |request| replace_body(request, &body))
+            .send()
+            .await
+            .map_err(|error| aws_error("ecs:RegisterTaskDefinition", definition.family(), error))?;
+        answer
+            .task_definition
+            .and_then(|definition| definition.task_definition_arn)
+            .ok_or_else(|| Error::internal("ecs:RegisterTaskDefinition answered without an ARN"))
+    }
+
+    /// Sets a service to a revision, which starts a deployment (facts 3.4). Nothing else is touched:
+    /// the desired count stays with whoever scales the service.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn update_service(
+        &self,
+        cluster: &str,
+        service: &str,
+        task_definition: &str,
+    ) -> Result<Updated> {
+        let answer = self
+            .ecs
+            .update_service()
+            .cluster(cluster)
+            .service(service)
+            .task_definition(task_definition)
+            .send()
+            .await
+            .map_err(|error| aws_error("ecs:UpdateService", &format!("{cluster}/{service}"), error))?;
+        let live = answer
+            .service
+            .map(live_service)
+            .ok_or_else(|| Error::internal("ecs:UpdateService answered without a service"))?;
+        let deployment_id = live
+            .service
+            .deployments
+            .iter()
+            .find(|deployment| deployment.status == "PRIMARY")
+            .map(|deployment| deployment.id.clone())
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Aws, format!("{service} has no PRIMARY deployment after the update"))
+                    .hint("Services under CODE_DEPLOY or EXTERNAL control are not supported yet.")
+            })?;
+        Ok(Updated { deployment_id, live })
+    }
+
+    /// The service's tasks, RUNNING and recently STOPPED ones (facts 3.1: `startedBy` cannot be
+    /// combined with another filter, so both lists are fetched whole).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn service_tasks(&self, cluster: &str, service: &str) -> Result<Vec<Task>> {
+        let wanted = [sdk::DesiredStatus::Running, sdk::DesiredStatus::Stopped];
+        let lists = try_join_all(wanted.map(|status| self.list_tasks(cluster, service, status))).await?;
+        let arns: Vec<String> = lists.into_iter().flatten().collect();
+        let chunks = arns.chunks(TASKS_PER_CALL).map(|chunk| self.describe_tasks(cluster, chunk));
+        Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
+    }
+
+    async fn list_tasks(
+        &self,
+        cluster: &str,
+        service: &str,
+        status: sdk::DesiredStatus,
+    ) -> Result<Vec<String>> {
+        let mut arns = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self
+                .ecs
+                .list_tasks()
+                .cluster(cluster)
+                .service_name(service)
+                .desired_status(status.clone())
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| aws_error("ecs:ListTasks", &format!("{cluster}/{service}"), error))?;
+            arns.extend(page.task_arns.unwrap_or_default());
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(arns);
+            }
+        }
+    }
+
+    async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>> {
+        let answer = self
+            .ecs
+            .describe_tasks()
+            .cluster(cluster)
+            .set_tasks(Some(arns.to_vec()))
+            .send()
+            .await
+            .map_err(|error| aws_error("ecs:DescribeTasks", cluster, error))?;
+        Ok(answer.tasks.unwrap_or_default().into_iter().map(task).collect())
+    }
+}
+
+/// A count that AWS gives as `int` but that is never negative.
+fn count(value: i32) -> u32 {
+    u32::try_from(value).unwrap_or(0)
+}
+
+fn live_service(found: sdk::Service) -> LiveService {
+    let configuration = found.deployment_configuration;
+    let percent = |value: Option<i32>, default| value.map_or(default, count);
+    LiveService {
+        name: found.service_name.unwrap_or_default(),
+        task_definition: found.task_definition.unwrap_or_default(),
+        minimum_healthy_percent: percent(
+            configuration.as_ref().and_then(|configuration| configuration.minimum_healthy_percent),
+            100,
+        ),
+        maximum_percent: percent(
+            configuration.as_ref().and_then(|configuration| configuration.maximum_percent),
+            200,
+        ),
+        strategy: configuration
+            .and_then(|configuration| configuration.strategy)
+            .map_or_else(|| "ROLLING".to_owned(), |strategy| strategy.as_str().to_owned()),
+        controller: found
+            .deployment_controller
+            .map_or_else(|| "ECS".to_owned(), |controller| controller.r#type.as_str().to_owned()),
+        target_groups: found
+            .load_balancers
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|balancer| {
+                Some(TargetGroupRef {
+                    arn: balancer.target_group_arn?,
+                    container_name: balancer.container_name.unwrap_or_default(),
+                    container_port: balancer.container_port.map_or(0, count),
+                })
+            })
+            .collect(),
+        service: Service {
+            status: found.status.unwrap_or_default(),
+            desired_count: count(found.desired_count),
+            running_count: count(found.running_count),
+            pending_count: count(found.pending_count),
+            deployments: found.deployments.unwrap_or_default().into_iter().map(deployment).collect(),
+            events: found
+                .events
+                .unwrap_or_default()
+                .into_iter()
+                .map(|event| ServiceEvent {
+                    id: event.id.unwrap_or_default(),
+                    message: event.message.unwrap_or_default(),
+                })
+                .collect(),
+        },
+    }
+}
+
+fn deployment(found: sdk::Deployment) -> Deployment {
+    Deployment {
+        id: found.id.unwrap_or_default(),
+        status: found.status.unwrap_or_default(),
+        task_definition: found.task_definition.unwrap_or_default(),
+        rollout_state: found.rollout_state.map(|state| state.as_str().to_owned()),
+        rollout_state_reason: found.rollout_state_reason,
+        desired: count(found.desired_count),
+        running: count(found.running_count),
+        pending: count(found.pending_count),
+        failed: count(found.failed_tasks),
+    }
+}
+
+fn task(found: sdk::Task) -> Task {
+    let containers = found.containers.unwrap_or_default();
+    let private_ip = private_ip(found.attachments.as_deref().unwrap_or_default(), &containers);
+    Task {
+        arn: found.task_arn.unwrap_or_default(),
+        task_definition: found.task_definition_arn.unwrap_or_default(),
+        started_by: found.started_by,
+        last_status: found.last_status.unwrap_or_default(),
+        desired_status: found.desired_status.unwrap_or_default(),
+        health_status: found
+            .health_status
+            .map_or_else(|| "UNKNOWN".to_owned(), |health| health.as_str().to_owned()),
+        // Stand-ins of AWS write an empty text where AWS leaves the field out.
+        stop_code: found.stop_code.map(|code| code.as_str().to_owned()).filter(|code| !code.is_empty()),
+        stopped_reason: found.stopped_reason.filter(|reason| !reason.is_empty()),
+        private_ip,
+        containers: containers
+            .into_iter()
+            .map(|container| Container {
+                name: container.name.unwrap_or_default(),
+                last_status: container.last_status.unwrap_or_default(),
+                exit_code: container.exit_code,
+                reason: container.reason,
+                health_status: container.health_status.map(|health| health.as_str().to_owned()),
+            })
+            .collect(),
+    }
+}
+
+/// The address that target groups of type `ip` know the task by: the ENI attachment has it, and so
+/// have the containers' network interfaces, which stand-ins of AWS fill more often.
+fn private_ip(attachments: &[sdk::Attachment], containers: &[sdk::Container]) -> Option<String> {
+    let from_attachment = attachments
+        .iter()
+        .flat_map(|attachment| attachment.details())
+        .find(|detail| detail.name.as_deref() == Some("privateIPv4Address"))
+        .and_then(|detail| detail.value.clone());
+    from_attachment.or_else(|| {
+        containers
+            .iter()
+            .flat_map(|container| container.network_interfaces())
+            .find_map(|interface| interface.private_ipv4_address.clone())
+    })
+}

@@ -1,0 +1,16 @@
+//! The one place that talks to AWS: clients (Region, credentials, retries, time limits), and AWS's
+//! answers turned into our values and back.
+
+mod calls;
+mod clients;
+mod ecr;
+mod ecs;
+mod elb;
+mod error;
+mod raw;
+mod s3;
+
+pub use calls::CallCounter;
+pub use clients::{Aws, AwsSettings, StaticEndpoint};
+pub use ecs::{LiveService, LiveTargetGroup, Updated};
+pub use s3::PutOutcome;

@@ -1,0 +1,277 @@
+//! The clap types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Overrides, WaitFor};
+use crate::report::Format;
+use crate::secret::Secret;
+
+/// From a container image to a healthy Amazon ECS service, in one step.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The configuration file [default: landfall.yml, where there is one]
+    #[arg(long, global = true, env = "LANDFALL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// AWS Region
+    #[arg(long, global = true, env = "LANDFALL_REGION")]
+    pub region: Option<String>,
+    /// ECS cluster: name or ARN
+    #[arg(long, global = true, env = "LANDFALL_CLUSTER")]
+    pub cluster: Option<String>,
+    /// How to report [default: human at a terminal, github in GitHub Actions, otherwise plain]
+    #[arg(long, global = true, env = "LANDFALL_OUTPUT", value_enum)]
+    pub output: Option<Format>,
+    /// Keep the events of the run in a file, for `landfall replay`
+    #[arg(long, global = true, env = "LANDFALL_RECORD", value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// No colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Push the image, upload the env file, register a revision, update the service, and wait until
+    /// its new tasks are healthy
+    Deploy(Box<DeployArgs>),
+    /// Show a recorded run again
+    Replay {
+        /// What `--record` wrote
+        file: PathBuf,
+    },
+    /// Run the embedded stand-in of AWS in the foreground
+    Sandbox(SandboxArgs),
+    /// Print a JSON Schema
+    Schema {
+        /// Of what
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
+}
+
+/// What `landfall schema` can print.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SchemaOf {
+    /// The JSON events (`--output json`, `--record`)
+    Events,
+    /// landfall.yml
+    Config,
+}
+
+/// `landfall deploy`
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// Only these services of the configuration [default: all]
+    pub services: Vec<String>,
+    /// Show what would change, and change nothing
+    #[arg(long, env = "LANDFALL_DRY_RUN")]
+    pub dry_run: bool,
+    /// With --dry-run: exit 10 when there is something to do
+    #[arg(long, requires = "dry_run")]
+    pub detailed_exitcode: bool,
+    /// Run against an embedded stand-in of AWS, in this scenario (`landfall sandbox --list`)
+    #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "healthy")]
+    pub sandbox: Option<String>,
+    /// How much faster than the real world the stand-in's clock runs
+    #[arg(long, value_name = "FACTOR", default_value_t = DEFAULT_SPEED)]
+    pub sandbox_speed: f64,
+    /// What to change, without or on top of a configuration file
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// When the rollout is over
+    #[command(flatten)]
+    pub rollout: RolloutArgs,
+}
+
+/// Such that the hello example ends in about 5 s.
+pub const DEFAULT_SPEED: f64 = 20.0;
+
+/// What to change, without or on top of a configuration file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "One service")]
+pub struct ServiceArgs {
+    /// ECS service: name or ARN
+    #[arg(long, env = "LANDFALL_SERVICE")]
+    pub service: Option<String>,
+    /// Task definition: a JSON or YAML file [default: the revision that the service runs]
+    #[arg(long, env = "LANDFALL_TASK_DEFINITION", value_name = "FILE")]
+    pub task_definition: Option<PathBuf>,
+    /// The container to change [default: the only one]
+    #[arg(long, env = "LANDFALL_CONTAINER", value_name = "NAME")]
+    pub container: Option<String>,
+    /// The image in its registry: HOST/REPOSITORY:TAG
+    #[arg(long, env = "LANDFALL_IMAGE", value_name = "REFERENCE")]
+    pub image: Option<String>,
+    /// Push the image from here first: docker:NAME[:TAG] or oci:DIR[:REF]
+    #[arg(long, env = "LANDFALL_FROM", value_name = "SOURCE")]
+    pub from: Option<String>,
+    /// The .env file that the container reads
+    #[arg(long, env = "LANDFALL_ENV_FILE", value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Where .env files are stored: s3://BUCKET/PREFIX
+    #[arg(long, env = "LANDFALL_ENV_STORE", value_name = "S3-URL")]
+    pub env_store: Option<String>,
+    /// Set a variable in the task definition; may be repeated
+    #[arg(long = "env", short = 'e', value_name = "NAME=VALUE", value_parser = variable)]
+    pub environment: Vec<(String, Secret)>,
+    /// Set a variable from a parameter or secret: its name or ARN; may be repeated
+    #[arg(long = "secret", value_name = "NAME=VALUE_FROM", value_parser = pair)]
+    pub secrets: Vec<(String, String)>,
+}
+
+/// When the rollout is over.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rollout")]
+pub struct RolloutArgs {
+    /// What to wait for [default: steady]
+    #[arg(long, env = "LANDFALL_WAIT_FOR", value_enum)]
+    pub wait_for: Option<WaitForArg>,
+    /// How long the rollout may take [default: 30m]
+    #[arg(long, env = "LANDFALL_TIMEOUT", value_name = "DURATION")]
+    pub timeout: Option<String>,
+    /// How long nothing may move while tasks are missing [default: 5m]
+    #[arg(long, env = "LANDFALL_STALL_TIMEOUT", value_name = "DURATION")]
+    pub stall_timeout: Option<String>,
+    /// How many tasks may fail [default: the larger of 2 and the desired count]
+    #[arg(long, env = "LANDFALL_MAX_FAILED_TASKS", value_name = "COUNT")]
+    pub max_failed_tasks: Option<u32>,
+    /// Whether to put the service back when the rollout fails [default: on-failure]
+    #[arg(long, env = "LANDFALL_ROLLBACK", value_enum)]
+    pub rollback: Option<RollbackArg>,
+}
+
+/// `--wait-for`
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum WaitForArg {
+    /// Every new task is healthy and the old ones have drained
+    Steady,
+    /// Every new task is healthy
+    Healthy,
+    /// Return after UpdateService
+    None,
+}
+
+/// `--rollback`
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RollbackArg {
+    /// To the revision that was last known good
+    OnFailure,
+    /// Leave the service as it is
+    Never,
+}
+
+/// `landfall sandbox`
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// What happens to deployments
+    #[arg(long, default_value = "healthy")]
+    pub scenario: String,
+    /// Explain the scenarios and leave
+    #[arg(long)]
+    pub list: bool,
+    /// The port on 127.0.0.1 [default: a free one]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// How much faster than the real world its clock runs
+    #[arg(long, value_name = "FACTOR", default_value_t = DEFAULT_SPEED)]
+    pub speed: f64,
+}
+
+impl DeployArgs {
+    /// What the flags say over the file.
+    pub fn overrides(&self, global: &Global) -> Overrides {
+        let service = &self.service;
+        Overrides {
+            only: self.services.clone(),
+            region: given(&global.region),
+            cluster: given(&global.cluster),
+            service: given(&service.service),
+            task_definition: given_path(&service.task_definition),
+            container: given(&service.container),
+            from: given(&service.from),
+            image: given(&service.image),
+            env_file: given_path(&service.env_file),
+            env_store: given(&service.env_store),
+            environment: service.environment.clone(),
+            secrets: service.secrets.clone(),
+            wait_for: self.rollout.wait_for.map(|wait| match wait {
+                WaitForArg::Steady => WaitFor::Steady,
+                WaitForArg::Healthy => WaitFor::Healthy,
+                WaitForArg::None => WaitFor::None,
+            }),
+            timeout: given(&self.rollout.timeout),
+            stall_timeout: given(&self.rollout.stall_timeout),
+            max_failed_tasks: self.rollout.max_failed_tasks,
+            rollback: self.rollout.rollback.map(|rollback| matches!(rollback, RollbackArg::OnFailure)),
+        }
+    }
+}
+
+/// CI systems pass inputs that nobody gave as empty texts.
+fn given(value: &Option<String>) -> Option<String> {
+    value.clone().filter(|text| !text.is_empty())
+}
+
+fn given_path(value: &Option<PathBuf>) -> Option<PathBuf> {
+    value.clone().filter(|path| !path.as_os_str().is_empty())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        // The text is not repeated: it may be a value.
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn variable(text: &str) -> Result<(String, Secret), String> {
+    pair(text).map(|(name, value)| (name, Secret::new(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn empty_texts_are_as_if_not_given() {
+        let cli = Cli::parse_from(["landfall", "deploy", "--image", "", "--env-file", "", "--cluster", "c"]);
+        let Command::Deploy(deploy) = &cli.command else { panic!("deploy") };
+        let overrides = deploy.overrides(&cli.global);
+        assert_eq!((overrides.image, overrides.env_file), (None, None));
+        assert_eq!(overrides.cluster.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_scenario_needs_an_equals_sign_so_that_a_service_is_not_taken_for_one() {
+        let cli = Cli::parse_from(["landfall", "deploy", "--sandbox", "web"]);
+        let Command::Deploy(deploy) = &cli.command else { panic!("deploy") };
+        assert_eq!(deploy.sandbox.as_deref(), Some("healthy"));
+        assert_eq!(deploy.services, ["web"]);
+    }
+}

@@ -1,0 +1,9 @@
+//! Flags, `LANDFALL_*` variables and the process environment: the only place that knows them.
+
+mod args;
+mod environment;
+mod interrupt;
+mod run;
+
+pub use args::Cli;
+pub use run::run;

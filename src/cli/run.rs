@@ -1,0 +1,156 @@
+//! From the command line to an exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::ProgressDrawTarget;
+
+use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf};
+use super::environment::Environment;
+use super::interrupt::on_signal;
+use crate::commands;
+use crate::config::load;
+use crate::emit::Emitter;
+use crate::error::{Error, Result, exit_code};
+use crate::event::Event;
+use crate::report::{Sinks, Streams, choose, drive, replay};
+use crate::state::RunState;
+
+/// Reads the command line, does what it says, and gives the process's exit code.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are printed by clap too, on standard output and with success.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let environment = Environment::read();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report_error(&Error::internal("cannot start the async runtime").source(error)),
+    };
+    let code = runtime.block_on(async {
+        match &cli.command {
+            Command::Deploy(args) => deploy(args, &cli.global, &environment).await,
+            Command::Replay { file } => replay_file(file, &cli.global, &environment),
+            Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
+            Command::Schema { of } => schema(*of),
+        }
+    });
+    // Blocking work that an interrupt has left behind must not hold the exit up.
+    runtime.shutdown_background();
+    match code {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => report_error(&error),
+    }
+}
+
+async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let sinks = sinks(global, environment)?;
+    let (events, receiver) = Emitter::channel();
+    let reporting = tokio::spawn(drive(receiver, sinks));
+    let interrupt = on_signal();
+
+    let result = async {
+        let file = config_file(global);
+        let overrides = args.overrides(global);
+        let config = load(file.as_deref(), &overrides, &environment.variables)?;
+        let request = commands::DeployRequest {
+            config,
+            aws: commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint()),
+            workbench: environment.workbench(),
+            dry_run: args.dry_run,
+            detailed_exitcode: args.detailed_exitcode,
+            sandbox: args.sandbox.clone().map(|scenario| (scenario, args.sandbox_speed)),
+        };
+        commands::deploy(request, &events, &interrupt).await
+    };
+    if let Err(error) = result.await {
+        events.emit(Event::RunFailed { error: (&error).into() });
+    }
+    drop(events);
+    let state = reporting.await.map_err(|error| Error::internal("the reporters failed").source(error))?;
+    Ok(state.exit_code())
+}
+
+fn replay_file(file: &Path, global: &Global, environment: &Environment) -> Result<u8> {
+    let records = replay::read(file)?;
+    let state: RunState = replay::run(&records, sinks(global, environment)?);
+    Ok(state.exit_code())
+}
+
+async fn sandbox(args: &SandboxArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    if args.list {
+        print(&commands::scenarios())?;
+        return Ok(0);
+    }
+    let file = config_file(global);
+    let overrides = crate::config::Overrides {
+        region: global.region.clone(),
+        cluster: global.cluster.clone(),
+        ..Default::default()
+    };
+    let config = match &file {
+        Some(path) => Some(load(Some(path), &overrides, &environment.variables)?),
+        None => None,
+    };
+    let interrupt = on_signal();
+    let sandbox = commands::start_sandbox(&args.scenario, args.speed, args.port, config.as_ref()).await?;
+    print(&commands::how_to_use(&sandbox))?;
+    interrupt.cancelled().await;
+    sandbox.shutdown().await;
+    Ok(0)
+}
+
+fn schema(of: SchemaOf) -> Result<u8> {
+    let schema = match of {
+        SchemaOf::Events => crate::report::events_schema(),
+        SchemaOf::Config => crate::config::config_schema().to_value(),
+    };
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|error| Error::internal("cannot write the schema").source(error))?;
+    print(&format!("{text}\n"))?;
+    Ok(0)
+}
+
+/// The configuration file: the one that is named, or `landfall.yml` where there is one.
+fn config_file(global: &Global) -> Option<PathBuf> {
+    let named = global.config.clone().filter(|path| !path.as_os_str().is_empty());
+    named.or_else(|| Some(PathBuf::from("landfall.yml")).filter(|path| path.exists()))
+}
+
+fn sinks(global: &Global, environment: &Environment) -> Result<Sinks> {
+    let terminal = environment.terminal(global.no_color);
+    let streams = Streams {
+        stdout: Box::new(std::io::stdout()),
+        stderr: Box::new(std::io::stderr()),
+        live: ProgressDrawTarget::stderr(),
+    };
+    let format = choose(global.output, terminal);
+    Sinks::open(format, &terminal, streams, global.record.as_deref())
+}
+
+/// Writes data to standard output. A reader that has gone is no error.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::internal("cannot write to standard output").source(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells an error that no reporter was there for.
+fn report_error(error: &Error) -> ExitCode {
+    use std::io::Write;
+    let mut text = format!("error: {error}\n");
+    if let Some(hint) = error.hint_text() {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    ExitCode::from(exit_code::of_error(error.kind()))
+}

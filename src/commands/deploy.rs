@@ -1,0 +1,80 @@
+//! `landfall deploy`
+
+use tokio_util::sync::CancellationToken;
+
+use super::sandbox::{endpoint_of, start_sandbox};
+use crate::aws::{Aws, AwsSettings};
+use crate::config::Config;
+use crate::deploy::{Context, deploy as run};
+use crate::emit::Emitter;
+use crate::error::Result;
+use crate::event::{Event, RunStarted};
+use crate::prepare::Workbench;
+
+/// What is asked of `landfall deploy`.
+pub struct DeployRequest {
+    /// What to deploy.
+    pub config: Config,
+    /// How to reach AWS.
+    pub aws: AwsSettings,
+    /// Image sources and logins.
+    pub workbench: Workbench,
+    /// Change nothing.
+    pub dry_run: bool,
+    /// A dry run with something to do exits 10.
+    pub detailed_exitcode: bool,
+    /// Run against the embedded stand-in: scenario, and how much faster its clock runs.
+    pub sandbox: Option<(String, f64)>,
+}
+
+/// How to reach AWS, as far as the environment says.
+pub fn aws_settings(s3_path_style: bool, registry_endpoint: Option<String>) -> AwsSettings {
+    AwsSettings { region: None, endpoint: None, s3_path_style, registry_endpoint }
+}
+
+/// Deploys, and tells everything by events. After an interrupt the run is dropped where it is.
+///
+/// # Errors
+/// What kept the run from going on; the caller tells it.
+pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &CancellationToken) -> Result<()> {
+    let mut settings = AwsSettings { region: request.config.region.clone(), ..request.aws };
+    let sandbox = match &request.sandbox {
+        Some((scenario, speed)) => {
+            let sandbox = start_sandbox(scenario, *speed, None, Some(&request.config)).await?;
+            endpoint_of(&sandbox, &mut settings);
+            Some(sandbox)
+        }
+        None => None,
+    };
+    let aws = Aws::connect(settings).await?;
+    events.emit(Event::RunStarted(RunStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: "deploy".to_owned(),
+        region: aws.region.clone(),
+        cluster: request.config.cluster.clone(),
+        services: request.config.services.iter().map(|service| service.name.clone()).collect(),
+        dry_run: request.dry_run,
+        detailed_exitcode: request.detailed_exitcode,
+        sandbox: request.sandbox.map(|(scenario, _)| scenario),
+    }));
+    let context = Context {
+        config: &request.config,
+        aws: &aws,
+        workbench: &request.workbench,
+        events,
+        dry_run: request.dry_run,
+    };
+    let result = tokio::select! {
+        result = run(&context) => result,
+        () = interrupt.cancelled() => {
+            let message = "interrupted: ECS goes on with any deployment that was started; run the same command again to follow it".to_owned();
+            events.emit(Event::Interrupted { message });
+            Ok(())
+        }
+    };
+    events.emit(Event::ApiCalls { counts: aws.calls.counts() });
+    if let Some(sandbox) = sandbox {
+        sandbox.shutdown().await;
+    }
+    result
+}

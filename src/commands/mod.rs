@@ -1,0 +1,7 @@
+//! One file a verb: wires parts together, decides nothing.
+
+mod deploy;
+mod sandbox;
+
+pub use deploy::{DeployRequest, aws_settings, deploy};
+pub use sandbox::{how_to_use, scenarios, start_sandbox};

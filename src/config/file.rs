@@ -1,0 +1,316 @@
+//! `landfall.yml`: its types, and reading them with positions.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+use serde_saphyr::{Error as YamlError, Spanned};
+
+use super::model::WaitFor;
+use crate::error::{Error, Result};
+
+/// The whole file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// The version of this format: 1.
+    pub version: u32,
+    /// AWS Region.
+    pub region: Option<String>,
+    /// ECS cluster: name or ARN.
+    pub cluster: Option<String>,
+    /// Where `.env` files are stored: `s3://BUCKET/PREFIX`.
+    pub env_store: Option<String>,
+    /// The services to deploy, by a name of your choice.
+    pub services: IndexMap<String, ServiceEntry>,
+}
+
+/// One service.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceEntry {
+    /// The ECS service; default: the key.
+    pub service: Option<String>,
+    /// A JSON or YAML file, relative to this one; default: the revision that the service runs.
+    pub task_definition: Option<String>,
+    /// Containers of the task definition, by name.
+    #[serde(default)]
+    pub containers: IndexMap<String, ContainerEntry>,
+    /// When the rollout is over.
+    #[serde(default)]
+    pub wait: WaitEntry,
+    /// How many tasks may fail before the rollout is given up; default: the larger of 2 and the desired count.
+    pub max_failed_tasks: Option<u32>,
+    /// Whether to put the service back when the rollout fails.
+    #[serde(default)]
+    pub rollback: RollbackEntry,
+    /// Reserved.
+    #[schemars(skip)]
+    pub service_definition: Option<Spanned<serde_json::Value>>,
+    /// Reserved.
+    #[schemars(skip)]
+    pub before: Option<Spanned<serde_json::Value>>,
+    /// Reserved.
+    #[schemars(skip)]
+    pub after: Option<Spanned<serde_json::Value>>,
+    /// Reserved.
+    #[schemars(skip)]
+    pub probe: Option<Spanned<serde_json::Value>>,
+}
+
+/// One container.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerEntry {
+    /// The image it gets.
+    pub image: Option<ImageEntry>,
+    /// A `.env` file, relative to this file.
+    pub env_file: Option<String>,
+    /// Variables to set in the task definition itself.
+    #[serde(default)]
+    pub environment: IndexMap<String, Scalar>,
+    /// Variables whose values ECS reads from SSM Parameter Store or Secrets Manager: name -> `valueFrom`.
+    #[serde(default)]
+    pub secrets: IndexMap<String, String>,
+}
+
+/// An image: a reference that is already in its registry, or a source and where to push it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ImageEntry {
+    /// `host/repository:tag` or `host/repository@sha256:...`
+    Existing(String),
+    /// Push `from` to `to`.
+    Push(PushEntry),
+}
+
+/// A push.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PushEntry {
+    /// `oci:DIR[:REF]` or `docker:NAME[:TAG]`.
+    pub from: String,
+    /// `host/repository:tag`
+    pub to: String,
+}
+
+/// A text, a number or a boolean; ECS only knows texts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// `true`, `false`
+    Boolean(bool),
+    /// `8080`
+    Integer(i64),
+    /// `0.5`
+    Number(f64),
+    /// Anything else.
+    Text(String),
+}
+
+impl Scalar {
+    /// As it stands in the task definition.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Boolean(value) => value.to_string(),
+            Self::Integer(value) => value.to_string(),
+            Self::Number(value) => value.to_string(),
+            Self::Text(value) => value,
+        }
+    }
+}
+
+/// When the rollout is over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaitEntry {
+    /// What to wait for; default: `steady`.
+    #[serde(default, rename = "for")]
+    pub wait_for: WaitFor,
+    /// How long a rollout may take; default: `30m`.
+    pub timeout: Option<String>,
+    /// How long nothing may move while tasks are missing; default: `5m`.
+    pub stall_timeout: Option<String>,
+}
+
+/// Whether to put the service back.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RollbackEntry {
+    /// When the rollout cannot succeed or runs out of time.
+    #[default]
+    OnFailure,
+    /// Leave it as it is.
+    Never,
+}
+
+/// The JSON Schema of the file, for editors.
+pub fn config_schema() -> Schema {
+    schemars::schema_for!(ConfigFile)
+}
+
+/// Reads the text of a configuration file. `path` is only used in messages; `variables` are what
+/// `${NAME}`, `${NAME:-default}` and `${NAME:?message}` are replaced from.
+///
+/// # Errors
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) with `path:line:column`, what was expected
+/// and, for an unknown key, the nearest known one.
+pub fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Result<ConfigFile> {
+    let options = serde_saphyr::Options::default().with_properties(variables.clone());
+    let file: ConfigFile =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(path, &error))?;
+    if file.version != 1 {
+        return Err(Error::usage(format!("{}: version {} is not known", path.display(), file.version))
+            .hint("This release of Landfall reads `version: 1`."));
+    }
+    if file.services.is_empty() {
+        return Err(Error::usage(format!("{}: `services` is empty", path.display()))
+            .hint("Name at least one ECS service under `services:`."));
+    }
+    for entry in file.services.values() {
+        refuse_reserved(path, entry)?;
+    }
+    Ok(file)
+}
+
+fn refuse_reserved(path: &Path, entry: &ServiceEntry) -> Result<()> {
+    let reserved = [
+        ("service_definition", &entry.service_definition),
+        ("before", &entry.before),
+        ("after", &entry.after),
+        ("probe", &entry.probe),
+    ];
+    for (key, value) in reserved {
+        if let Some(value) = value {
+            return Err(Error::usage(format!(
+                "{}:{}: `{key}` is reserved for a later release and does nothing yet",
+                path.display(),
+                value.referenced.line(),
+            ))
+            .hint(format!("Remove `{key}`; Landfall refuses it so that nobody relies on it by mistake.")));
+        }
+    }
+    Ok(())
+}
+
+/// Turns a YAML error into ours: position first, then what is wrong, then the nearest known key.
+pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
+    let plain = error.without_snippet();
+    let place = match plain.location() {
+        Some(location) => format!("{}:{}:{}", path.display(), location.line(), location.column()),
+        None => path.display().to_string(),
+    };
+    match plain {
+        YamlError::SerdeUnknownField { field, expected, .. } => {
+            let known = expected.iter().filter(|name| !RESERVED.contains(name));
+            let nearest = known
+                .clone()
+                .max_by(|a, b| strsim::jaro_winkler(field, a).total_cmp(&strsim::jaro_winkler(field, b)));
+            let error = Error::usage(format!("{place}: unknown key `{field}`"));
+            match nearest {
+                Some(name) if strsim::jaro_winkler(field, name) > 0.7 => {
+                    error.hint(format!("Did you mean `{name}`?"))
+                }
+                _ => error.hint(format!(
+                    "Known here: {}.",
+                    known.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                )),
+            }
+        }
+        YamlError::UnresolvedProperty { name, .. } => {
+            Error::usage(format!("{place}: the environment variable `{name}` is not set"))
+                .hint(format!("Set it, or write ${{{name}:-default}}."))
+        }
+        other => {
+            // The message repeats the position; ours stands in front already.
+            let text = other.to_string();
+            let text = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            Error::usage(format!("{place}: {}", text.replace('\n', " ")))
+        }
+    }
+}
+
+const RESERVED: [&str; 4] = ["service_definition", "before", "after", "probe"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, variables: &[(&str, &str)]) -> Result<ConfigFile> {
+        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        parse(Path::new("landfall.yml"), text, &variables)
+    }
+
+    fn refusal(text: &str) -> String {
+        let error = read(text, &[]).expect_err("it should be refused");
+        format!("{error} | {}", error.hint_text().unwrap_or("-"))
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_line_and_the_nearest_known_key() {
+        let text = "version: 1\ncluster: c\nservices:\n  api:\n    contaners: {}\n";
+        let message = refusal(text);
+        assert!(message.starts_with("landfall.yml:5:"), "{message}");
+        assert!(message.contains("unknown key `contaners`"), "{message}");
+        assert!(message.ends_with("Did you mean `containers`?"), "{message}");
+    }
+
+    #[test]
+    fn a_key_like_no_other_lists_the_known_ones_without_the_reserved() {
+        let message = refusal("version: 1\nservices:\n  api:\n    zzz: 1\n");
+        assert!(message.contains("Known here: `service`, `task_definition`"), "{message}");
+        assert!(!message.contains("`before`"), "{message}");
+    }
+
+    #[test]
+    fn reserved_keys_are_refused_with_their_line() {
+        for key in RESERVED {
+            let message =
+                refusal(&format!("version: 1\nservices:\n  api:\n    service: a\n    {key}: [x]\n"));
+            assert!(message.starts_with(&format!("landfall.yml:5: `{key}` is reserved")), "{message}");
+        }
+    }
+
+    #[test]
+    fn variables_are_replaced_in_values_alone() {
+        let text = "version: 1\n# ${NOT_READ}\ncluster: ${STAGE}-${TIER:-one}\nservices: { api: {} }\n";
+        let file = read(text, &[("STAGE", "prod: [x]")]).unwrap();
+        assert_eq!(file.cluster.as_deref(), Some("prod: [x]-one"));
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_an_error_with_its_line() {
+        let message = refusal("version: 1\ncluster: ${STAGE}\nservices: { api: {} }\n");
+        assert!(message.starts_with("landfall.yml:2:"), "{message}");
+        assert!(message.contains("`STAGE` is not set"), "{message}");
+        let message = refusal("version: 1\ncluster: ${STAGE:?choose a stage}\nservices: { api: {} }\n");
+        assert!(message.contains("choose a stage"), "{message}");
+    }
+
+    #[test]
+    fn wrong_types_versions_and_broken_yaml_have_positions() {
+        for (text, expected) in [
+            ("version: 2\nservices: { api: {} }\n", "version 2 is not known"),
+            ("version: 1\nservices: {}\n", "`services` is empty"),
+            ("version: 1\nservices:\n  api:\n    max_failed_tasks: many\n", "landfall.yml:4:"),
+            ("version: 1\nservices: [\n", "landfall.yml:"),
+            ("version: 1\nservices:\n  api: {}\n  api: {}\n", "landfall.yml:4:"),
+            ("services: { api: {} }\n", "missing field `version`"),
+        ] {
+            let message = refusal(text);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn scalars_become_texts() {
+        let text = "version: 1\nservices:\n  api:\n    containers:\n      web:\n        environment: { PORT: 8080, DEBUG: false, RATE: 0.5, NAME: x, ZIP: '01234' }\n";
+        let mut file = read(text, &[]).unwrap();
+        let api = file.services.swap_remove("api").unwrap();
+        let web = api.containers.into_iter().next().unwrap().1;
+        let values: Vec<_> = web.environment.into_values().map(Scalar::into_text).collect();
+        assert_eq!(values, ["8080", "false", "0.5", "x", "01234"]);
+    }
+}

@@ -1,0 +1,306 @@
+//! Flags and `LANDFALL_*` laid over the file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::{ConfigFile, ContainerEntry, ImageEntry, RollbackEntry, ServiceEntry, parse};
+use super::model::{Config, ContainerConfig, ImageConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
+use super::values::duration;
+use crate::error::{Error, Result};
+use crate::image::Source;
+use crate::secret::Secret;
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// Design 3: "No progress at all for `stall_timeout` (default 5 min) ends it too."
+const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// What flags and `LANDFALL_*` say; each wins over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Only these services of the file, by key.
+    pub only: Vec<String>,
+    /// AWS Region.
+    pub region: Option<String>,
+    /// ECS cluster.
+    pub cluster: Option<String>,
+    /// ECS service.
+    pub service: Option<String>,
+    /// Task-definition file, relative to the working directory.
+    pub task_definition: Option<PathBuf>,
+    /// The container that `image`, `env_file`, `environment` and `secrets` are for.
+    pub container: Option<String>,
+    /// Where the image comes from.
+    pub from: Option<String>,
+    /// The image's reference in the registry.
+    pub image: Option<String>,
+    /// `.env` file, relative to the working directory.
+    pub env_file: Option<PathBuf>,
+    /// `s3://BUCKET/PREFIX`
+    pub env_store: Option<String>,
+    /// `NAME=VALUE` entries of `environment`.
+    pub environment: Vec<(String, Secret)>,
+    /// `NAME=VALUE_FROM` entries of `secrets`.
+    pub secrets: Vec<(String, String)>,
+    /// What to wait for.
+    pub wait_for: Option<WaitFor>,
+    /// How long a rollout may take.
+    pub timeout: Option<String>,
+    /// How long nothing may move.
+    pub stall_timeout: Option<String>,
+    /// How many tasks may fail.
+    pub max_failed_tasks: Option<u32>,
+    /// Whether to put the service back.
+    pub rollback: Option<bool>,
+}
+
+impl Overrides {
+    /// Whether something is said that can only concern a single service.
+    fn name_one_service(&self) -> bool {
+        self.service.is_some() || self.task_definition.is_some() || self.edit_container()
+    }
+
+    fn edit_container(&self) -> bool {
+        self.container.is_some()
+            || self.from.is_some()
+            || self.image.is_some()
+            || self.env_file.is_some()
+            || !self.environment.is_empty()
+            || !self.secrets.is_empty()
+    }
+}
+
+/// Reads `file` where there is one, and lays `overrides` over it.
+///
+/// `file` is `None` where everything comes from flags. `variables` is the process environment.
+///
+/// # Errors
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and line or the flag.
+pub fn load(
+    file: Option<&Path>,
+    overrides: &Overrides,
+    variables: &HashMap<String, String>,
+) -> Result<Config> {
+    let (parsed, base) = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Error::usage(format!("cannot read the configuration file {}", path.display()))
+                    .source(error)
+                    .hint(
+                        "Give its path with --config, or everything by flags: --cluster, --service, --image.",
+                    )
+            })?;
+            let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+            (parse(path, &text, variables)?, base)
+        }
+        None => (from_flags_alone(overrides)?, PathBuf::new()),
+    };
+    merge(parsed, &base, overrides)
+}
+
+fn from_flags_alone(overrides: &Overrides) -> Result<ConfigFile> {
+    let service = overrides.service.clone().ok_or_else(|| {
+        Error::usage("there is no landfall.yml here, and no --service").hint(
+            "Write a landfall.yml, or name the service by flags: --cluster C --service S --image REFERENCE.",
+        )
+    })?;
+    // An ARN as a service is fine for AWS, but a report wants its name.
+    let name = service.rsplit('/').next().unwrap_or(&service).to_owned();
+    Ok(ConfigFile {
+        version: 1,
+        region: None,
+        cluster: None,
+        env_store: None,
+        services: [(name, ServiceEntry::default())].into_iter().collect(),
+    })
+}
+
+fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Result<Config> {
+    let known: Vec<String> = file.services.keys().cloned().collect();
+    for name in &overrides.only {
+        if !known.contains(name) {
+            return Err(Error::usage(format!("there is no service `{name}` in the configuration"))
+                .hint(format!("It has: {}.", known.join(", "))));
+        }
+    }
+    let chosen: Vec<(String, ServiceEntry)> = file
+        .services
+        .into_iter()
+        .filter(|(name, _)| overrides.only.is_empty() || overrides.only.contains(name))
+        .collect();
+    if chosen.len() > 1 && overrides.name_one_service() {
+        return Err(Error::usage(
+            "--service, --task-definition, --container, --image, --from, --env-file, --env and --secret concern one service",
+        )
+        .hint(format!("Choose one: landfall deploy {}.", known.join(" | "))));
+    }
+    let cluster = overrides.cluster.clone().or(file.cluster).ok_or_else(|| {
+        Error::usage("no cluster is configured")
+            .hint("Set `cluster:` in landfall.yml, --cluster or LANDFALL_CLUSTER.")
+    })?;
+    let env_store = overrides.env_store.clone().or(file.env_store).map(|text| text.parse()).transpose()?;
+    let services = chosen
+        .into_iter()
+        .map(|(name, entry)| service(name, entry, base, overrides))
+        .collect::<Result<Vec<_>>>()?;
+    let config = Config { region: overrides.region.clone().or(file.region), cluster, env_store, services };
+    check(&config)?;
+    Ok(config)
+}
+
+fn service(name: String, entry: ServiceEntry, base: &Path, overrides: &Overrides) -> Result<ServiceConfig> {
+    let place = |key: &str| format!("services.{name}.{key}");
+    let mut containers = entry
+        .containers
+        .into_iter()
+        .map(|(container, entry)| container_config(&name, container, entry, base))
+        .collect::<Result<Vec<_>>>()?;
+    if overrides.edit_container() {
+        apply_to_container(&name, &mut containers, overrides)?;
+    }
+    let timeout = match overrides.timeout.as_deref().or(entry.wait.timeout.as_deref()) {
+        Some(text) => duration(&place("wait.timeout"), text)?,
+        None => DEFAULT_TIMEOUT,
+    };
+    let stall_timeout = match overrides.stall_timeout.as_deref().or(entry.wait.stall_timeout.as_deref()) {
+        Some(text) => duration(&place("wait.stall_timeout"), text)?,
+        None => DEFAULT_STALL_TIMEOUT,
+    };
+    let task_definition = match (&overrides.task_definition, entry.task_definition) {
+        (Some(path), _) => TaskDefinitionSource::File(path.clone()),
+        (None, Some(path)) => TaskDefinitionSource::File(base.join(path)),
+        (None, None) => TaskDefinitionSource::Live,
+    };
+    Ok(ServiceConfig {
+        service: overrides.service.clone().or(entry.service).unwrap_or_else(|| name.clone()),
+        task_definition,
+        containers,
+        wait_for: overrides.wait_for.unwrap_or(entry.wait.wait_for),
+        timeout,
+        stall_timeout,
+        max_failed_tasks: overrides.max_failed_tasks.or(entry.max_failed_tasks),
+        rollback: overrides.rollback.unwrap_or(entry.rollback == RollbackEntry::OnFailure),
+        name,
+    })
+}
+
+fn container_config(
+    service: &str,
+    name: String,
+    entry: ContainerEntry,
+    base: &Path,
+) -> Result<ContainerConfig> {
+    let place = format!("services.{service}.containers.{name}.image");
+    let image = match entry.image {
+        None => None,
+        Some(ImageEntry::Existing(reference)) => {
+            Some(ImageConfig::Existing(reference.parse().map_err(|error| at(&place, error))?))
+        }
+        Some(ImageEntry::Push(push)) => Some(ImageConfig::Push {
+            from: relative_to(base, push.from.parse().map_err(|error| at(&place, error))?),
+            to: push.to.parse().map_err(|error| at(&place, error))?,
+        }),
+    };
+    Ok(ContainerConfig {
+        name: Some(name),
+        image,
+        env_file: entry.env_file.map(|path| base.join(path)),
+        environment: entry
+            .environment
+            .into_iter()
+            .map(|(key, value)| (key, Secret::new(value.into_text())))
+            .collect(),
+        secrets: entry.secrets.into_iter().collect(),
+    })
+}
+
+fn apply_to_container(
+    service: &str,
+    containers: &mut Vec<ContainerConfig>,
+    overrides: &Overrides,
+) -> Result<()> {
+    let index = match &overrides.container {
+        Some(name) => containers.iter().position(|container| container.name.as_ref() == Some(name)),
+        None if containers.len() > 1 => {
+            return Err(Error::usage(format!("service {service} has several containers"))
+                .hint("Say which one with --container."));
+        }
+        None => containers.first().map(|_| 0),
+    };
+    let index = index.unwrap_or_else(|| {
+        containers.push(ContainerConfig {
+            name: overrides.container.clone(),
+            image: None,
+            env_file: None,
+            environment: Vec::new(),
+            secrets: Vec::new(),
+        });
+        containers.len() - 1
+    });
+    let container = &mut containers[index];
+    let from: Option<Source> = overrides.from.as_deref().map(str::parse).transpose()?;
+    let reference = overrides.image.as_deref().map(str::parse).transpose()?;
+    container.image = match (from, reference, container.image.take()) {
+        (Some(from), Some(to), _) | (Some(from), None, Some(ImageConfig::Push { to, .. })) => {
+            Some(ImageConfig::Push { from, to })
+        }
+        (Some(_), None, _) => {
+            return Err(Error::usage("--from says what to push, but nothing says where to")
+                .hint("Add --image HOST/REPOSITORY:TAG."));
+        }
+        (None, Some(reference), Some(ImageConfig::Push { from, .. })) => {
+            Some(ImageConfig::Push { from, to: reference })
+        }
+        (None, Some(reference), _) => Some(ImageConfig::Existing(reference)),
+        (None, None, image) => image,
+    };
+    if let Some(path) = &overrides.env_file {
+        container.env_file = Some(path.clone());
+    }
+    container.environment.extend(overrides.environment.iter().cloned());
+    container.secrets.extend(overrides.secrets.iter().cloned());
+    Ok(())
+}
+
+/// What can be known to be wrong without asking AWS.
+fn check(config: &Config) -> Result<()> {
+    for service in &config.services {
+        for container in &service.containers {
+            let name = container.name.as_deref().unwrap_or("(the only container)");
+            if container.env_file.is_some() && config.env_store.is_none() {
+                return Err(Error::usage(format!(
+                    "container {name} of service {} has an env file, but there is no env store",
+                    service.name
+                ))
+                .hint("Set `env_store: s3://BUCKET/PREFIX` in landfall.yml, or --env-store."));
+            }
+            if let Some((key, _)) =
+                container.secrets.iter().find(|(key, _)| container.environment.iter().any(|(k, _)| k == key))
+            {
+                return Err(Error::usage(format!(
+                    "container {name} of service {}: {key} stands in `environment` and in `secrets`",
+                    service.name
+                ))
+                .hint("ECS refuses a name in both; keep one of them."));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn relative_to(base: &Path, source: Source) -> Source {
+    match source {
+        Source::OciLayout { dir, reference } => Source::OciLayout { dir: base.join(dir), reference },
+        other => other,
+    }
+}
+
+fn at(place: &str, error: Error) -> Error {
+    let message = format!("{place}: {error}");
+    let hint = error.hint_text().map(str::to_owned);
+    let error = Error::new(error.kind(), message);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

@@ -1,0 +1,116 @@
+//! What a run is asked to do, validated.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::image::{Reference, Source};
+use crate::secret::Secret;
+
+/// Everything that a run is asked to do.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// AWS Region; `None` leaves it to the AWS profile, and no Region at all is an error.
+    pub region: Option<String>,
+    /// ECS cluster: name or ARN.
+    pub cluster: String,
+    /// Where `.env` files go.
+    pub env_store: Option<EnvStore>,
+    /// In the order of the file; never empty.
+    pub services: Vec<ServiceConfig>,
+}
+
+/// An S3 bucket and a prefix in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvStore {
+    /// The bucket's name.
+    pub bucket: String,
+    /// Without slashes at its ends; may be empty.
+    pub prefix: String,
+}
+
+/// One ECS service and what it should run.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// The key in the configuration: what reports call it.
+    pub name: String,
+    /// The ECS service's name or ARN.
+    pub service: String,
+    /// What the new revision is made from.
+    pub task_definition: TaskDefinitionSource,
+    /// The containers to edit.
+    pub containers: Vec<ContainerConfig>,
+    /// When to stop waiting.
+    pub wait_for: WaitFor,
+    /// How long a rollout may take.
+    pub timeout: Duration,
+    /// How long nothing may move while tasks are missing.
+    pub stall_timeout: Duration,
+    /// How many tasks may fail; `None` is `max(2, desiredCount)`.
+    pub max_failed_tasks: Option<u32>,
+    /// Put the service back when the rollout cannot succeed.
+    pub rollback: bool,
+}
+
+/// What a new revision is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskDefinitionSource {
+    /// The revision that the service runs.
+    Live,
+    /// A JSON or YAML file.
+    File(PathBuf),
+}
+
+/// What changes in one container of the task definition.
+#[derive(Debug, Clone)]
+pub struct ContainerConfig {
+    /// Its name; `None` means the only container of the task definition.
+    pub name: Option<String>,
+    /// The image it gets.
+    pub image: Option<ImageConfig>,
+    /// The `.env` file it reads.
+    pub env_file: Option<PathBuf>,
+    /// `environment` entries to set, in order.
+    pub environment: Vec<(String, Secret)>,
+    /// `secrets` entries to set: name and `valueFrom` (a parameter's or secret's name or ARN).
+    pub secrets: Vec<(String, String)>,
+}
+
+/// The image that a container gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageConfig {
+    /// Already in its registry: only resolved to its digest.
+    Existing(Reference),
+    /// Pushed from `from` to `to` first.
+    Push {
+        /// Where it comes from.
+        from: Source,
+        /// Where it goes.
+        to: Reference,
+    },
+}
+
+impl ImageConfig {
+    /// The reference in the registry that the task will pull from.
+    pub fn target(&self) -> &Reference {
+        match self {
+            Self::Existing(reference) => reference,
+            Self::Push { to, .. } => to,
+        }
+    }
+}
+
+/// What a deployment waits for (design: "What success means").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitFor {
+    /// All five conditions: the rollout is COMPLETED and the old tasks have drained.
+    #[default]
+    Steady,
+    /// Conditions 1 to 4: every new task is healthy.
+    Healthy,
+    /// Return after `UpdateService`.
+    None,
+}

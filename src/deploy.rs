@@ -1,0 +1,342 @@
+//! The run: configure → plan → push image ∥ upload `.env` → register revision → update service →
+//! watch → verdict → (rollback).
+//!
+//! Everything up to and including the plan only reads. Exactly one `UpdateService` is made for each
+//! service; the deployment that is followed is the PRIMARY in its response, never one that was found
+//! by listing.
+
+use std::time::Instant;
+
+use futures_util::future::{join_all, try_join_all};
+
+use crate::aws::{Aws, LiveService, Updated};
+use crate::config::{Config, ServiceConfig, WaitFor};
+use crate::emit::Emitter;
+use crate::error::{Error, Result};
+use crate::event::{Event, RollbackBy, Step, Verdict};
+use crate::plan::{Action, Plan, Revision, plan};
+use crate::prepare::{Prepared, Workbench, push_images, upload_env_files};
+use crate::rollout::{Followed, Outcome, Policy, Rollout, floor, watch};
+
+/// What a deployment needs besides its configuration.
+#[derive(Clone)]
+pub struct Context<'a> {
+    /// What is asked for.
+    pub config: &'a Config,
+    /// AWS.
+    pub aws: &'a Aws,
+    /// Image sources and registries.
+    pub workbench: &'a Workbench,
+    /// Where events go.
+    pub events: &'a Emitter,
+    /// Stop after the plan.
+    pub dry_run: bool,
+}
+
+/// Deploys every service of the configuration. How each one ended is in the events; only what kept
+/// the run from going on is an error.
+///
+/// # Errors
+/// Any kind; before the first write for [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) and
+/// [`ErrorKind::Preflight`](crate::error::ErrorKind::Preflight).
+pub async fn deploy(context: &Context<'_>) -> Result<()> {
+    let services =
+        try_join_all(context.config.services.iter().map(|service| prepare(context, service))).await?;
+    let mut ready = Vec::new();
+    for service in services {
+        match (&service.plan.action, context.dry_run) {
+            (Action::Nothing, _) if service.plan.changes.is_empty() => {
+                let revision = service.prepared.snapshot.live.task_definition.clone();
+                service.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
+            }
+            (_, true) => {
+                service.finish(Verdict::Planned, "this was a dry run: nothing was changed".to_owned())
+            }
+            (_, false) => ready.push(service),
+        }
+    }
+    // Images and env files of all services travel at the same time, before any service is touched.
+    try_join_all(ready.iter().map(|service| service.send())).await?;
+    let ready = try_join_all(ready.into_iter().map(|service| service.register())).await?;
+    let outcomes = join_all(ready.into_iter().map(|(service, revision)| service.roll_out(revision))).await;
+    outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+    Ok(())
+}
+
+/// One service on its way through the run.
+struct Deployment<'a> {
+    context: Context<'a>,
+    config: &'a ServiceConfig,
+    events: Emitter,
+    prepared: Prepared,
+    plan: Plan,
+}
+
+async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result<Deployment<'a>> {
+    let events = context.events.for_service(&config.name);
+    let step = StepTimer::start(&events, Step::Plan);
+    let prepared = Prepared::gather(context.config, config, context.aws, context.workbench, &events).await?;
+    let plan = plan(config, &prepared.snapshot)?;
+    step.finish();
+    events.emit(Event::Planned {
+        ecs_service: prepared.snapshot.live.name.clone(),
+        current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),
+        changes: plan.changes.clone(),
+    });
+    prepared.tell_what_is_there(&events);
+    Ok(Deployment { context: context.clone(), config, events, prepared, plan })
+}
+
+impl Deployment<'_> {
+    /// Pushes images and uploads env files, at the same time.
+    async fn send(&self) -> Result<()> {
+        let push = async {
+            if self.prepared.images_to_push().next().is_none() {
+                return Ok(());
+            }
+            let step = StepTimer::start(&self.events, Step::PushImage);
+            push_images(&self.prepared, &self.events).await?;
+            step.finish();
+            Ok(())
+        };
+        let upload = async {
+            if self.prepared.env_files_to_upload().next().is_none() {
+                return Ok(());
+            }
+            let step = StepTimer::start(&self.events, Step::UploadEnvFiles);
+            upload_env_files(&self.prepared, self.context.aws, &self.events).await?;
+            step.finish();
+            Ok::<(), Error>(())
+        };
+        tokio::try_join!(push, upload)?;
+        Ok(())
+    }
+
+    /// Registers the revision, unless it exists.
+    async fn register(self) -> Result<(Self, String)> {
+        let arn = match &self.plan.revision {
+            Revision::Existing(arn) => arn.clone(),
+            Revision::Register => {
+                let step = StepTimer::start(&self.events, Step::RegisterTaskDefinition);
+                let arn = self.context.aws.register_task_definition(&self.plan.definition).await?;
+                self.events.emit(Event::TaskDefinitionRegistered { arn: arn.clone() });
+                step.finish();
+                arn
+            }
+        };
+        Ok((self, arn))
+    }
+
+    /// Updates the service and follows the deployment to a verdict.
+    async fn roll_out(self, revision: String) -> Result<()> {
+        let before = &self.prepared.snapshot.live;
+        let (deployment_id, live) = match &self.plan.action {
+            Action::Nothing => {
+                self.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
+                return Ok(());
+            }
+            Action::Follow(id) => (id.clone(), before.clone()),
+            Action::Update => {
+                let step = StepTimer::start(&self.events, Step::UpdateService);
+                let updated = self.update(&revision).await?;
+                step.finish();
+                (updated.deployment_id, updated.live)
+            }
+        };
+        let started = Instant::now();
+        self.events.emit(Event::ServiceUpdated {
+            deployment_id: deployment_id.clone(),
+            task_definition: revision.clone(),
+            previous_task_definition: Some(before.task_definition.clone()),
+            desired_count: live.service.desired_count,
+            floor: floor(live.service.desired_count, live.minimum_healthy_percent),
+        });
+        if self.config.wait_for == WaitFor::None {
+            let reason = "the deployment was started and is not watched (wait for: none)".to_owned();
+            self.finish(Verdict::Succeeded, reason);
+            return Ok(());
+        }
+
+        let step = StepTimer::start(&self.events, Step::Watch);
+        let followed = self.followed(&live, deployment_id, &revision);
+        let mut rollout = Rollout::new(followed, self.policy());
+        let outcome = self.watch(&mut rollout, started).await?;
+        step.finish();
+        let (verdict, reason) = self.judge(&rollout, outcome).await;
+        let zero_downtime = Some(rollout.zero_downtime());
+        self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
+        Ok(())
+    }
+
+    async fn update(&self, revision: &str) -> Result<Updated> {
+        self.context.aws.update_service(&self.context.config.cluster, &self.config.service, revision).await
+    }
+
+    async fn watch(&self, rollout: &mut Rollout, started: Instant) -> Result<Outcome> {
+        watch(
+            self.context.aws,
+            &self.context.config.cluster,
+            &self.config.service,
+            rollout,
+            &self.events,
+            started,
+        )
+        .await
+    }
+
+    /// From how the rollout ended to a verdict, putting the service back where that is wanted.
+    async fn judge(&self, rollout: &Rollout, outcome: Outcome) -> (Verdict, String) {
+        match outcome {
+            Outcome::Succeeded { .. } => (
+                Verdict::Succeeded,
+                "every task is healthy, and the followed deployment is the one that serves".to_owned(),
+            ),
+            Outcome::Superseded { by_deployment, task_definition } => (
+                Verdict::Superseded,
+                format!("another deployment, {by_deployment} of {}, took over", short(&task_definition)),
+            ),
+            Outcome::RolledBackByEcs { task_definition, complete: true } => {
+                (Verdict::RolledBack, format!("ECS put the service back to {}", short(&task_definition)))
+            }
+            Outcome::RolledBackByEcs { task_definition, complete: false } => (
+                Verdict::Failed,
+                format!(
+                    "ECS began to put the service back to {}, but it is not steady",
+                    short(&task_definition)
+                ),
+            ),
+            Outcome::ServiceGone => {
+                (Verdict::Failed, "the service was deleted during the rollout".to_owned())
+            }
+            Outcome::Failed { reason } => self.put_back(rollout, Verdict::RolledBack, reason).await,
+            Outcome::TimedOut { reason } => self.put_back(rollout, Verdict::TimedOut, reason).await,
+        }
+    }
+
+    /// Sets the service to the revision that was last good and watches until it is steady.
+    /// `verdict` is what that makes of the run; without it the verdict is [`Verdict::Failed`].
+    async fn put_back(&self, rollout: &Rollout, verdict: Verdict, reason: String) -> (Verdict, String) {
+        let not_put_back = |why: String| match verdict {
+            Verdict::TimedOut => (Verdict::TimedOut, format!("{reason}; {why}")),
+            _ => (Verdict::Failed, format!("{reason}; {why}")),
+        };
+        if !self.config.rollback {
+            return not_put_back("the service was left as it is (rollback: never)".to_owned());
+        }
+        let Some(good) = last_good(&self.prepared.snapshot.live, rollout.task_definition()) else {
+            return not_put_back("there is no earlier revision to go back to".to_owned());
+        };
+        let step = StepTimer::start(&self.events, Step::Rollback);
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            reason: reason.clone(),
+        });
+        let complete = match self.return_to(&good).await {
+            Ok(complete) => complete,
+            Err(error) => {
+                return not_put_back(format!("going back to {} failed: {error}", short(&good)));
+            }
+        };
+        step.finish();
+        self.events.emit(Event::RollbackFinished {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            complete,
+        });
+        if complete {
+            (verdict, format!("{reason}; the service was put back to {}", short(&good)))
+        } else {
+            not_put_back(format!("the service was set back to {}, but is not steady", short(&good)))
+        }
+    }
+
+    async fn return_to(&self, revision: &str) -> Result<bool> {
+        let updated = self.update(revision).await?;
+        let started = Instant::now();
+        let followed = Followed {
+            // What is healthy is judged by the revision that serves again.
+            has_container_health_check: self.prepared.snapshot.live_definition.has_container_health_check(),
+            ..self.followed(&updated.live, updated.deployment_id, revision)
+        };
+        let policy = Policy { wait_for: crate::rollout::WaitFor::Steady, ..self.policy() };
+        let mut rollout = Rollout::new(followed, policy);
+        let outcome = self.watch_quietly(&mut rollout, started).await?;
+        Ok(matches!(outcome, Outcome::Succeeded { .. }))
+    }
+
+    /// The same watcher without `Healthy` and `Steady`, which are said of the run's own deployment.
+    async fn watch_quietly(&self, rollout: &mut Rollout, started: Instant) -> Result<Outcome> {
+        rollout.set_rollback();
+        self.watch(rollout, started).await
+    }
+
+    fn followed(&self, live: &LiveService, deployment_id: String, revision: &str) -> Followed {
+        let before = &self.prepared.snapshot.live;
+        Followed {
+            deployment_id,
+            task_definition: revision.to_owned(),
+            desired_count: live.service.desired_count,
+            minimum_healthy_percent: live.minimum_healthy_percent,
+            has_container_health_check: self.plan.definition.has_container_health_check(),
+            target_groups: live.target_groups.clone(),
+            earlier_deployments: before.service.deployments.iter().map(|d| d.id.clone()).collect(),
+            earlier_task_definition: Some(before.task_definition.clone()),
+            // Taken before the update, so that no clock decides which events are new.
+            seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
+            something_ran_before: before.service.running_count > 0,
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            wait_for: match self.config.wait_for {
+                WaitFor::Healthy => crate::rollout::WaitFor::Healthy,
+                WaitFor::Steady | WaitFor::None => crate::rollout::WaitFor::Steady,
+            },
+            timeout: self.config.timeout,
+            stall_timeout: self.config.stall_timeout,
+            max_failed_tasks: self.config.max_failed_tasks,
+        }
+    }
+
+    fn finish(&self, verdict: Verdict, reason: String) {
+        self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime: None });
+    }
+}
+
+/// The revision of the newest deployment that was COMPLETED before this run (design 3: "last known
+/// good"); a deployment without a rollout state counts when it is the only one.
+fn last_good(before: &LiveService, failed: &str) -> Option<String> {
+    let deployments = &before.service.deployments;
+    let completed =
+        deployments.iter().find(|deployment| deployment.rollout_state.as_deref() == Some("COMPLETED"));
+    let only = match deployments.as_slice() {
+        [only] if only.rollout_state.is_none() => Some(only),
+        _ => None,
+    };
+    completed.or(only).map(|deployment| deployment.task_definition.clone()).filter(|arn| arn != failed)
+}
+
+fn short(arn: &str) -> &str {
+    crate::plan::short(arn)
+}
+
+/// Emits that a step began, and how long it took.
+struct StepTimer<'a> {
+    events: &'a Emitter,
+    step: Step,
+    started: Instant,
+}
+
+impl<'a> StepTimer<'a> {
+    fn start(events: &'a Emitter, step: Step) -> Self {
+        events.emit(Event::StepStarted { step });
+        Self { events, step, started: Instant::now() }
+    }
+
+    fn finish(self) {
+        let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.events.emit(Event::StepFinished { step: self.step, duration_ms });
+    }
+}

@@ -1,0 +1,199 @@
+//! A scripted registry for tests: a handler says what to answer to each request.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::image::digest;
+
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// With its query.
+    pub(super) path: String,
+    headers: HashMap<String, String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Request {
+    pub(super) fn is(&self, method: &str, path: &str) -> bool {
+        self.method == method && self.path.contains(path)
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+    cut: bool,
+}
+
+impl Reply {
+    pub(super) fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: String::new(), cut: false }
+    }
+
+    /// The connection breaks instead of an answer.
+    pub(super) fn cut() -> Self {
+        Self { cut: true, ..Self::new(0) }
+    }
+
+    /// As registries write their errors.
+    pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
+        let body = serde_json::json!({"errors": [{"code": code, "message": message}]});
+        Self::new(status).body(&body.to_string())
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn body(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+}
+
+/// Serves until it is dropped.
+pub(super) struct Fake {
+    pub(super) endpoint: String,
+    log: Arc<Mutex<Vec<Request>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+type Handler = Arc<Mutex<dyn FnMut(&Request) -> Reply + Send>>;
+
+impl Fake {
+    pub(super) async fn start(handler: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (handler, seen): (Handler, _) = (Arc::new(Mutex::new(handler)), Arc::clone(&log));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&seen)));
+            }
+        });
+        Self { endpoint, log, task }
+    }
+
+    /// Requests that arrived whole.
+    pub(super) fn log(&self) -> Vec<Request> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(super) fn count(&self, method: &str, path: &str) -> usize {
+        self.log().iter().filter(|request| request.is(method, path)).count()
+    }
+}
+
+async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Request>>>) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read(&mut stream).await {
+        log.lock().unwrap().push(request.clone());
+        let reply = (handler.lock().unwrap())(&request);
+        if reply.cut {
+            return;
+        }
+        let mut text = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
+        for (name, value) in &reply.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        if request.method != "HEAD" {
+            text.push_str(&reply.body);
+        }
+        if stream.write_all(text.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await.ok()?;
+    let mut parts = line.split(' ');
+    let (method, path) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    let mut headers = HashMap::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok()?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(Request { method, path, headers, body })
+}
+
+/// A registry that keeps what it gets, and is as strict as ECR about what a manifest names. It says no
+/// `Location` when it has stored something.
+#[derive(Default)]
+pub(super) struct Store {
+    pub(super) blobs: HashSet<String>,
+    /// By digest and by tag; the digest of each.
+    pub(super) manifests: HashMap<String, String>,
+    uploads: u32,
+}
+
+impl Store {
+    pub(super) fn answer(&mut self, request: &Request) -> Reply {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let (rest, name) = path.rsplit_once('/').unwrap();
+        match (request.method.as_str(), rest.rsplit('/').next().unwrap()) {
+            ("HEAD", "blobs") => Reply::new(if self.blobs.contains(name) { 200 } else { 404 }),
+            ("HEAD", "manifests") => match self.manifests.get(name) {
+                Some(digest) => Reply::new(200).header("Docker-Content-Digest", digest),
+                None => Reply::new(404),
+            },
+            ("POST", "uploads") => {
+                self.uploads += 1;
+                Reply::new(202).header("Location", format!("{rest}/{}?_state=a%2Fb%3D", self.uploads))
+            }
+            ("PUT", "uploads") => {
+                let digest = digest::of(&request.body);
+                if query != format!("_state=a%2Fb%3D&digest={digest}") {
+                    return Reply::error(400, "DIGEST_INVALID", "provided digest did not match");
+                }
+                self.blobs.insert(digest);
+                Reply::new(201)
+            }
+            ("PUT", "manifests") => {
+                let digest = digest::of(&request.body);
+                let document: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+                if document["mediaType"] != request.header("content-type").unwrap() {
+                    return Reply::error(400, "MANIFEST_INVALID", "not what its Content-Type says");
+                }
+                let named = |key: &str| -> Vec<String> {
+                    let entries = document[key].as_array().into_iter().flatten();
+                    entries.map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect()
+                };
+                let complete = named("layers").iter().all(|layer| self.blobs.contains(layer))
+                    && named("manifests").iter().all(|child| self.manifests.contains_key(child));
+                if !complete {
+                    return Reply::error(404, "BLOB_UNKNOWN", "Layers do not exist");
+                }
+                self.manifests.insert(name.to_owned(), digest.clone());
+                self.manifests.insert(digest.clone(), digest);
+                Reply::new(201)
+            }
+            _ => Reply::error(405, "UNSUPPORTED", "not in this registry"),
+        }
+    }
+}

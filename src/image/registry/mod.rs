@@ -1,0 +1,19 @@
+//! The registry protocol, as far as pushing needs it (registry facts 3 and 4).
+
+mod answer;
+mod auth;
+mod client;
+mod push;
+mod retry;
+mod upload;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+pub(super) use answer::printable;
+pub use auth::{Credentials, CredentialsProvider};
+pub use client::Registry;
+pub(super) use client::USER_AGENT;
+pub use push::{Progress, Pushed};

@@ -1,0 +1,151 @@
+//! [`Source`]: where an image comes from, as written in the configuration.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+const KNOWN: &str =
+    "`oci:DIR[:REF]` (an OCI layout directory) or `docker:NAME[:TAG]` (a Docker engine's image)";
+
+/// Where an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `oci:DIR[:REF]`: a directory in the OCI image layout.
+    OciLayout {
+        /// The directory.
+        dir: PathBuf,
+        /// Which image, where the layout holds several: its `org.opencontainers.image.ref.name`, its
+        /// full name as buildx writes it, or its digest.
+        reference: Option<String>,
+    },
+    /// `docker:NAME[:TAG]`: an image of a Docker engine (or podman's API).
+    Docker {
+        /// A name, a name with a tag, or an image id.
+        name: String,
+    },
+}
+
+/// How to reach the Docker engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DockerOptions {
+    /// The value of `DOCKER_HOST`; `None` means `/var/run/docker.sock`.
+    pub host: Option<String>,
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    /// Reads `PREFIX:REST`.
+    ///
+    /// # Errors
+    ///
+    /// Usage, naming the prefixes that are known.
+    fn from_str(text: &str) -> Result<Self> {
+        let later = |what: &str| {
+            Error::usage(format!("image source `{text}`: {what} is not supported yet; it comes later"))
+                .hint(format!("use {KNOWN}"))
+        };
+        if text == "-" {
+            return Err(later("an archive on standard input"));
+        }
+        let unknown = || {
+            Error::usage(format!("image source `{text}` does not start with a known prefix"))
+                .hint(format!("use {KNOWN}"))
+        };
+        let (prefix, rest) = text.split_once(':').ok_or_else(unknown)?;
+        match prefix {
+            "oci" => {
+                // As skopeo does: the first colon ends the directory, so that the reference may hold some.
+                let (dir, reference) = match rest.split_once(':') {
+                    Some((dir, reference)) => (dir, Some(reference)),
+                    None => (rest, None),
+                };
+                if dir.is_empty() || reference == Some("") {
+                    return Err(Error::usage(format!("image source `{text}` is incomplete"))
+                        .hint("write `oci:DIR` or `oci:DIR:REF`"));
+                }
+                Ok(Self::OciLayout { dir: PathBuf::from(dir), reference: reference.map(str::to_owned) })
+            }
+            "docker" => {
+                if !is_docker_name(rest) {
+                    return Err(Error::usage(format!("image source `{text}` does not name an image"))
+                        .hint("write `docker:NAME:TAG` as `docker image ls` shows it"));
+                }
+                Ok(Self::Docker { name: rest.to_owned() })
+            }
+            "docker-archive" | "oci-archive" | "registry" => Err(later(&format!("`{prefix}:`"))),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// Whether the name may stand in a path of the engine's API as it is.
+fn is_docker_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._/:@-".contains(&byte);
+    text.bytes().all(allowed)
+        && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && text.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OciLayout { dir, reference: None } => write!(f, "oci:{}", dir.display()),
+            Self::OciLayout { dir, reference: Some(reference) } => {
+                write!(f, "oci:{}:{reference}", dir.display())
+            }
+            Self::Docker { name } => write!(f, "docker:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_read_and_written_back() {
+        for text in [
+            "oci:build/image",
+            "oci:/tmp/image:v2",
+            "oci:image:docker.io/library/app:v2",
+            "docker:app",
+            "docker:localhost:5000/team/app:latest",
+            "docker:sha256:0123",
+        ] {
+            assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
+        }
+        assert_eq!(
+            "oci:dir:app:v2".parse::<Source>().unwrap(),
+            Source::OciLayout { dir: "dir".into(), reference: Some("app:v2".to_owned()) }
+        );
+    }
+
+    #[test]
+    fn what_comes_later_says_so() {
+        for text in ["docker-archive:a.tar", "oci-archive:a.tar", "registry:localhost/a", "-"] {
+            let error = text.parse::<Source>().unwrap_err();
+            assert!(error.to_string().contains("comes later"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_prefix_names_the_known_ones() {
+        for text in ["dir:x", "image", "", "docker://app"] {
+            let error = text.parse::<Source>().unwrap_err();
+            assert_eq!(error.kind(), crate::error::ErrorKind::Usage);
+            let hint = error.hint_text().unwrap();
+            assert!(hint.contains("docker:NAME"), "{text}: {hint}");
+        }
+    }
+
+    #[test]
+    fn incomplete_or_climbing_names_are_refused() {
+        for text in ["oci:", "oci::ref", "oci:dir:", "docker:", "docker:../x", "docker:a/../b", "docker:a?b"]
+        {
+            assert!(text.parse::<Source>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! From a snapshot to a plan.
+
+use super::snapshot::{ImageFacts, Snapshot};
+use crate::aws::LiveService;
+use crate::config::{ContainerConfig, ServiceConfig};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Change;
+use crate::task_definition::{EnvFileSlot, TaskDefinition, differences};
+
+/// What a run will do for one service.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The new revision's document.
+    pub definition: TaskDefinition,
+    /// Where the revision comes from.
+    pub revision: Revision,
+    /// What happens to the service.
+    pub action: Action,
+    /// For people; empty when there is nothing to do.
+    pub changes: Vec<Change>,
+}
+
+/// Where the revision comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revision {
+    /// It exists: its ARN.
+    Existing(String),
+    /// It is to be registered.
+    Register,
+}
+
+/// What happens to the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// It runs the wanted revision and is steady.
+    Nothing,
+    /// A deployment of the wanted revision is already under way (an earlier run was interrupted):
+    /// its id.
+    Follow(String),
+    /// One `UpdateService`.
+    Update,
+}
+
+/// Decides what a run does for one service.
+///
+/// # Errors
+/// [`ErrorKind::Preflight`] where the service or the image cannot be deployed, [`ErrorKind::Usage`]
+/// where the configuration names a container that is not there.
+pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
+    check_service(&snapshot.live)?;
+    let mut definition = snapshot.base.clone();
+    for container in &config.containers {
+        edit(&mut definition, container, snapshot)?;
+    }
+    for image in &snapshot.images {
+        check_platform(&definition, image)?;
+    }
+
+    let live_arn = &snapshot.live.task_definition;
+    let mut changed_paths = differences(&snapshot.live_definition, &definition);
+    if snapshot.live_definition.family() != definition.family() {
+        changed_paths.push("family".to_owned());
+        changed_paths.sort();
+        changed_paths.dedup();
+    }
+    let revision = if changed_paths.is_empty() {
+        Revision::Existing(live_arn.clone())
+    } else {
+        match &snapshot.latest {
+            Some((arn, latest)) if differences(latest, &definition).is_empty() => {
+                Revision::Existing(arn.clone())
+            }
+            _ => Revision::Register,
+        }
+    };
+    let action = if changed_paths.is_empty() { action_for_same(&snapshot.live) } else { Action::Update };
+    let changes = changes(snapshot, &revision, &action, &changed_paths);
+    Ok(Plan { definition, revision, action, changes })
+}
+
+/// The service already names the wanted revision: is it steady, or still on its way?
+fn action_for_same(live: &LiveService) -> Action {
+    let primary = live.service.deployments.iter().find(|deployment| deployment.status == "PRIMARY");
+    match primary {
+        Some(primary) if primary.rollout_state.as_deref() == Some("IN_PROGRESS") => {
+            Action::Follow(primary.id.clone())
+        }
+        _ => Action::Nothing,
+    }
+}
+
+fn edit(definition: &mut TaskDefinition, container: &ContainerConfig, snapshot: &Snapshot) -> Result<()> {
+    let name = match &container.name {
+        Some(name) => name.clone(),
+        None => definition.only_container()?,
+    };
+    for image in snapshot.images.iter().filter(|image| image.container == name) {
+        definition.set_image(&name, &image.target.with_digest(&image.digest))?;
+    }
+    for file in snapshot.env_files.iter().filter(|file| file.container == name) {
+        let slot = EnvFileSlot { arn: &file.arn, prefix: &file.arn_prefix };
+        definition.set_env_file(&name, slot)?;
+    }
+    for (key, value) in &container.environment {
+        definition.set_environment(&name, key, value)?;
+    }
+    for (key, value_from) in &container.secrets {
+        definition.set_secret(&name, key, value_from)?;
+    }
+    Ok(())
+}
+
+fn check_service(live: &LiveService) -> Result<()> {
+    let refuse = |message: String, hint: &str| Err(Error::new(ErrorKind::Preflight, message).hint(hint));
+    if live.service.status != "ACTIVE" {
+        return refuse(
+            format!("the service {} is {}", live.name, live.service.status),
+            "Only an ACTIVE service can be deployed; create it again or correct the name.",
+        );
+    }
+    if live.controller != "ECS" {
+        return refuse(
+            format!("the service {} is under {} control", live.name, live.controller),
+            "Landfall deploys services whose deployment controller is ECS; use CodeDeploy for this one.",
+        );
+    }
+    if live.strategy != "ROLLING" {
+        return refuse(
+            format!("the service {} uses the {} strategy", live.name, live.strategy),
+            "Landfall follows ROLLING deployments so far.",
+        );
+    }
+    // Facts 3.5: neither a start nor a stop is allowed, so ECS would wait for ever.
+    let desired = u64::from(live.service.desired_count);
+    let upper = desired * u64::from(live.maximum_percent) / 100;
+    let lower = (desired * u64::from(live.minimum_healthy_percent)).div_ceil(100);
+    if desired > 0 && upper <= desired && lower >= desired {
+        return refuse(
+            format!(
+                "the service {} can neither start nor stop a task: with {desired} tasks wanted, minimumHealthyPercent {} keeps {lower} and maximumPercent {} allows {upper}",
+                live.name, live.minimum_healthy_percent, live.maximum_percent
+            ),
+            "Raise maximumPercent (200 is the default) or lower minimumHealthyPercent.",
+        );
+    }
+    Ok(())
+}
+
+fn check_platform(definition: &TaskDefinition, image: &ImageFacts) -> Result<()> {
+    let Some(wanted) = definition.platform() else { return Ok(()) };
+    if image.platforms.is_empty() || image.platforms.iter().any(|platform| platform.starts_with(wanted)) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Preflight,
+        format!(
+            "the image of container {} is for {}, but the task definition wants {wanted}: its tasks would end with `exec format error`",
+            image.container,
+            image.platforms.join(", ")
+        ),
+    )
+    .hint(format!(
+        "Build with `docker buildx build --platform {wanted}`, or set runtimePlatform.cpuArchitecture."
+    )))
+}
+
+fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[String]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for image in &snapshot.images {
+        let before = snapshot.live_definition.image(&image.container).map(str::to_owned);
+        let after = image.target.with_digest(&image.digest);
+        if image.ours && !image.present {
+            changes.push(Change {
+                subject: format!("image of {}", image.container),
+                before,
+                after: Some(format!("{after} (to be pushed)")),
+            });
+        } else if before.as_deref() != Some(after.as_str()) {
+            let subject = format!("image of {}", image.container);
+            changes.push(Change { subject, before, after: Some(after) });
+        }
+    }
+    for file in &snapshot.env_files {
+        let before = snapshot
+            .live_definition
+            .container(&file.container)
+            .and_then(|container| container.get("environmentFiles")?.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.get("value")?.as_str())
+            .find(|value| value.starts_with(&file.arn_prefix))
+            .map(str::to_owned);
+        if before.as_deref() != Some(file.arn.as_str()) || !file.present {
+            let note = if file.present { "" } else { " (to be uploaded)" };
+            changes.push(Change {
+                subject: format!("env file of {}", file.container),
+                before,
+                after: Some(format!("{}{note}", file.arn)),
+            });
+        }
+    }
+    if !paths.is_empty() {
+        changes.push(Change {
+            subject: "task definition".to_owned(),
+            before: Some(short(&snapshot.live.task_definition).to_owned()),
+            after: Some(match revision {
+                Revision::Existing(arn) => format!("{} (exists)", short(arn)),
+                Revision::Register => format!("a new revision ({})", paths.join(", ")),
+            }),
+        });
+    }
+    match action {
+        Action::Nothing => {}
+        Action::Follow(id) => changes.push(Change {
+            subject: "service".to_owned(),
+            before: None,
+            after: Some(format!("follow {id}, which already deploys this revision")),
+        }),
+        Action::Update => changes.push(Change {
+            subject: "service".to_owned(),
+            before: None,
+            after: Some(format!(
+                "update {} ({} tasks)",
+                snapshot.live.name, snapshot.live.service.desired_count
+            )),
+        }),
+    }
+    changes
+}
+
+/// `family:revision` of an ARN.
+pub(crate) fn short(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

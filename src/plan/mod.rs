@@ -1,0 +1,8 @@
+//! What a run would change: a pure function of the configuration and a read-only snapshot of AWS.
+
+mod decide;
+mod snapshot;
+
+pub(crate) use decide::short;
+pub use decide::{Action, Plan, Revision, plan};
+pub use snapshot::{EnvFileFacts, ImageFacts, Snapshot};

@@ -1,0 +1,59 @@
+//! What is known before a plan is made.
+
+use crate::aws::LiveService;
+use crate::envfile::{CanonicalEnvFile, StoreKey};
+use crate::image::Reference;
+use crate::task_definition::TaskDefinition;
+
+/// One look at AWS, at the registry and at the local files, for one service.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The service.
+    pub live: LiveService,
+    /// The revision that it runs.
+    pub live_definition: TaskDefinition,
+    /// What the new revision is made from: a file, or `live_definition`.
+    pub base: TaskDefinition,
+    /// The newest ACTIVE revision of `base`'s family: an interrupted run may have left it behind.
+    pub latest: Option<(String, TaskDefinition)>,
+    /// The images that the containers get.
+    pub images: Vec<ImageFacts>,
+    /// The env files that the containers read.
+    pub env_files: Vec<EnvFileFacts>,
+}
+
+/// An image that a container gets.
+#[derive(Debug, Clone)]
+pub struct ImageFacts {
+    /// The container.
+    pub container: String,
+    /// Where tasks will pull it from.
+    pub target: Reference,
+    /// `sha256:...` of what will be there.
+    pub digest: String,
+    /// Whether it is to be pushed by this run; otherwise it is only referred to.
+    pub ours: bool,
+    /// Whether the registry already has that digest under that tag.
+    pub present: bool,
+    /// `linux/amd64`, ...: what it can run on; empty where that is not known.
+    pub platforms: Vec<String>,
+}
+
+/// An env file that a container reads.
+#[derive(Debug, Clone)]
+pub struct EnvFileFacts {
+    /// The container.
+    pub container: String,
+    /// The local file, as configured.
+    pub file: String,
+    /// What will be stored.
+    pub content: CanonicalEnvFile,
+    /// Where.
+    pub key: StoreKey,
+    /// `arn:aws:s3:::BUCKET/KEY`
+    pub arn: String,
+    /// What the ARNs of earlier contents begin with.
+    pub arn_prefix: String,
+    /// Whether the object is there already.
+    pub present: bool,
+}

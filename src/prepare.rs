@@ -1,0 +1,311 @@
+//! Everything that a deployment reads and sends before a service is touched: opening images and env
+//! files, looking at AWS and the registry; then pushing and uploading.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::try_join_all;
+
+use crate::aws::{Aws, PutOutcome};
+use crate::config::{Config, ImageConfig, ServiceConfig, TaskDefinitionSource};
+use crate::emit::Emitter;
+use crate::envfile::{self, CanonicalEnvFile, StoreKey};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{EnvFileReport, Event, Transfer};
+use crate::image::{
+    CredentialsProvider, DockerOptions, OpenImage, Progress, Reference, Registry, docker_config_credentials,
+};
+use crate::plan::{EnvFileFacts, ImageFacts, Snapshot};
+use crate::task_definition::{TaskDefinition, from_file};
+
+/// What is needed to open images and reach registries.
+#[derive(Debug, Clone, Default)]
+pub struct Workbench {
+    /// The Docker engine.
+    pub docker: DockerOptions,
+    /// Docker's `config.json`, where logins to registries other than ECR stand.
+    pub docker_config: Option<PathBuf>,
+}
+
+/// One service, ready to be planned and sent.
+pub struct Prepared {
+    /// What the plan is made from.
+    pub snapshot: Snapshot,
+    /// By container: the opened image and the registry it goes to.
+    images: HashMap<String, (OpenImage, Registry)>,
+    /// The account that must own the bucket of the env files; empty where there are none.
+    account: String,
+}
+
+impl Prepared {
+    /// Opens what is local and looks at what is remote. Changes nothing.
+    ///
+    /// # Errors
+    /// Any kind.
+    pub async fn gather(
+        config: &Config,
+        service: &ServiceConfig,
+        aws: &Aws,
+        workbench: &Workbench,
+        events: &Emitter,
+    ) -> Result<Self> {
+        // Local files first: what is wrong in them needs no network to be found.
+        let from_file = match &service.task_definition {
+            TaskDefinitionSource::File(path) => Some(from_file(path)?),
+            TaskDefinitionSource::Live => None,
+        };
+        let files = read_env_files(service, events)?;
+        let needs_account = !files.is_empty();
+        let account = async { if needs_account { aws.account().await } else { Ok(String::new()) } };
+        let live = live_state(config, service, aws, from_file);
+        let ((live, live_definition, base, latest), account) = tokio::try_join!(live, account)?;
+        let partition = live.task_definition.split(':').nth(1).unwrap_or("aws").to_owned();
+
+        let containers = service.containers.iter().filter_map(|container| {
+            let image = container.image.as_ref()?;
+            let name = container.name.clone().map_or_else(|| base.only_container(), Ok);
+            Some(async move { look_at_image(name?, image, aws, workbench).await })
+        });
+        let images = try_join_all(containers);
+        let store = config.env_store.as_ref();
+        let files = try_join_all(files.into_iter().filter_map(|(container, file, content)| {
+            let store = store?;
+            let name = container.map_or_else(|| base.only_container(), Ok);
+            let (partition, account) = (&partition, &account);
+            Some(async move {
+                let container = name?;
+                let key = StoreKey::new(store, &service.name, &container, content.hash());
+                Ok::<_, Error>(EnvFileFacts {
+                    arn: key.arn(partition),
+                    arn_prefix: envfile::arn_prefix(partition, store, &service.name, &container),
+                    present: aws.object_exists(&key.bucket, &key.key, account).await?,
+                    container,
+                    file,
+                    content,
+                    key,
+                })
+            })
+        }));
+        let (images, env_files) = tokio::try_join!(images, files)?;
+
+        let mut facts = Vec::new();
+        let mut open = HashMap::new();
+        for (fact, opened) in images {
+            if let Some(opened) = opened {
+                open.insert(fact.container.clone(), opened);
+            }
+            facts.push(fact);
+        }
+        let snapshot = Snapshot { live, live_definition, base, latest, images: facts, env_files };
+        Ok(Self { snapshot, images: open, account })
+    }
+
+    /// The images that the registry does not have yet.
+    pub fn images_to_push(&self) -> impl Iterator<Item = (&ImageFacts, &OpenImage, &Registry)> {
+        self.snapshot.images.iter().filter(|facts| facts.ours && !facts.present).filter_map(|facts| {
+            let (image, registry) = self.images.get(&facts.container)?;
+            Some((facts, image, registry))
+        })
+    }
+
+    /// The env files that the store does not have yet.
+    pub fn env_files_to_upload(&self) -> impl Iterator<Item = &EnvFileFacts> {
+        self.snapshot.env_files.iter().filter(|file| !file.present)
+    }
+
+    /// Tells which images and env files need not be sent.
+    pub fn tell_what_is_there(&self, events: &Emitter) {
+        for image in self.snapshot.images.iter().filter(|image| image.present) {
+            events.emit(Event::ImagePushed {
+                container: image.container.clone(),
+                reference: image.target.with_digest(&image.digest),
+                digest: image.digest.clone(),
+                bytes_sent: 0,
+                outcome: Transfer::Exists,
+                duration_ms: 0,
+            });
+        }
+        for file in self.snapshot.env_files.iter().filter(|file| file.present) {
+            events.emit(stored(file, Transfer::Exists));
+        }
+    }
+}
+
+fn stored(file: &EnvFileFacts, outcome: Transfer) -> Event {
+    Event::EnvFileStored(EnvFileReport {
+        container: file.container.clone(),
+        file: file.file.clone(),
+        arn: file.arn.clone(),
+        variables: file.content.variables(),
+        outcome,
+    })
+}
+
+type LiveState = (crate::aws::LiveService, TaskDefinition, TaskDefinition, Option<(String, TaskDefinition)>);
+
+/// The service, the revision it runs, the base of the new one, and the newest of its family.
+async fn live_state(
+    config: &Config,
+    service: &ServiceConfig,
+    aws: &Aws,
+    from_file: Option<TaskDefinition>,
+) -> Result<LiveState> {
+    let missing = || {
+        Error::new(
+            ErrorKind::Preflight,
+            format!("there is no service {} in cluster {} ({})", service.service, config.cluster, aws.region),
+        )
+        .hint("Check the service's name, the cluster, the Region and the account; Landfall does not create services yet.")
+    };
+    let family = from_file.as_ref().map(|definition| definition.family().to_owned());
+    let newest_of = |family: String| async move { aws.describe_task_definition(&family).await };
+    let live = async {
+        let live = aws.describe_service(&config.cluster, &service.service).await?.ok_or_else(missing)?;
+        let (_, definition) =
+            aws.describe_task_definition(&live.task_definition).await?.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Preflight,
+                    format!(
+                        "the task definition {} of service {} cannot be found",
+                        live.task_definition, live.name
+                    ),
+                )
+            })?;
+        Ok::<_, Error>((live, definition))
+    };
+    // With a file the family is known beforehand, so that the two look-ups overlap.
+    let (live, definition, base, latest) = match from_file {
+        Some(base) => {
+            let family = family.unwrap_or_default();
+            let ((live, definition), latest) = tokio::try_join!(live, newest_of(family))?;
+            (live, definition, base, latest)
+        }
+        None => {
+            let (live, definition) = live.await?;
+            let latest = newest_of(definition.family().to_owned()).await?;
+            (live, definition.clone(), definition, latest)
+        }
+    };
+    Ok((live, definition, base, latest))
+}
+
+type LocalEnvFile = (Option<String>, String, CanonicalEnvFile);
+
+fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<LocalEnvFile>> {
+    let mut files = Vec::new();
+    for container in &service.containers {
+        let Some(path) = &container.env_file else { continue };
+        let file = envfile::read(path)?;
+        for note in &file.notes {
+            events.warn(format!("{}:{}: {}", path.display(), note.line, note.text), None);
+        }
+        for (name, _) in &container.secrets {
+            if file.variables.iter().any(|variable| &variable.name == name) {
+                return Err(Error::usage(format!(
+                    "{}: `{name}` stands in this file and in `secrets`",
+                    path.display()
+                ))
+                .hint("AWS does not say which of the two wins; keep one of them."));
+            }
+        }
+        files.push((container.name.clone(), path.display().to_string(), CanonicalEnvFile::new(&file)));
+    }
+    Ok(files)
+}
+
+async fn look_at_image(
+    container: String,
+    image: &ImageConfig,
+    aws: &Aws,
+    workbench: &Workbench,
+) -> Result<(ImageFacts, Option<(OpenImage, Registry)>)> {
+    let target = image.target().clone();
+    let registry = registry(&target, aws, workbench)?;
+    match image {
+        ImageConfig::Existing(reference) => {
+            let digest = registry.resolve(reference).await?.ok_or_else(|| {
+                Error::new(ErrorKind::Preflight, format!("the image {reference} does not exist"))
+                    .hint("Push it first, or let Landfall push it: --from docker:NAME or oci:DIR.")
+            })?;
+            let facts =
+                ImageFacts { container, target, digest, ours: false, present: true, platforms: Vec::new() };
+            Ok((facts, None))
+        }
+        ImageConfig::Push { from, to } => {
+            let open = crate::image::open(from, &workbench.docker);
+            let (open, there) = tokio::try_join!(open, registry.resolve(to))?;
+            let digest = open.digest().to_owned();
+            let facts = ImageFacts {
+                container,
+                target,
+                ours: true,
+                present: there.as_deref() == Some(digest.as_str()),
+                platforms: open.platforms(),
+                digest,
+            };
+            Ok((facts, Some((open, registry))))
+        }
+    }
+}
+
+/// The registry of a reference, with the login that its host takes.
+fn registry(reference: &Reference, aws: &Aws, workbench: &Workbench) -> Result<Registry> {
+    let host = reference.host.clone();
+    match reference.is_ecr() {
+        Some(ecr) => {
+            let aws_for_login = aws.clone();
+            let provider: CredentialsProvider = Arc::new(move || {
+                let (aws, region) = (aws_for_login.clone(), ecr.region.clone());
+                async move { aws.registry_login(&region).await.map(Some) }.boxed()
+            });
+            Registry::new(&host, aws.registry_endpoint.as_deref(), provider)
+        }
+        None => {
+            let config = workbench.docker_config.clone();
+            let login_host = host.clone();
+            let provider: CredentialsProvider = Arc::new(move || {
+                let found = match &config {
+                    Some(path) if path.exists() => docker_config_credentials(path, &login_host),
+                    _ => Ok(None),
+                };
+                async move { found }.boxed()
+            });
+            Registry::new(&host, None, provider)
+        }
+    }
+}
+
+/// Pushes what [`Prepared::images_to_push`] lists, side by side.
+///
+/// # Errors
+/// [`ErrorKind::Registry`]; [`ErrorKind::Preflight`] where the repository does not exist.
+pub async fn push_images(prepared: &Prepared, events: &Emitter) -> Result<()> {
+    try_join_all(prepared.images_to_push().map(|(facts, image, registry)| async move {
+        let progress = Progress::new(events.clone(), &facts.container);
+        registry.push(image, &facts.target, &progress).await
+    }))
+    .await?;
+    Ok(())
+}
+
+/// Uploads the env files that are not there yet, side by side.
+///
+/// # Errors
+/// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the bucket does not exist.
+pub async fn upload_env_files(prepared: &Prepared, aws: &Aws, events: &Emitter) -> Result<()> {
+    try_join_all(prepared.env_files_to_upload().map(|file| async move {
+        let content = file.content.bytes().to_vec();
+        let outcome =
+            aws.put_object_once(&file.key.bucket, &file.key.key, &prepared.account, content).await?;
+        let outcome = match outcome {
+            PutOutcome::Written => Transfer::Uploaded,
+            PutOutcome::AlreadyThere => Transfer::Exists,
+        };
+        events.emit(stored(file, outcome));
+        Ok::<(), Error>(())
+    }))
+    .await?;
+    Ok(())
+}

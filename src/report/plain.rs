@@ -1,0 +1,140 @@
+//! [`Plain`]: one line per change, for the logs of CI.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::line::Line;
+use super::reporter::Reporter;
+use super::style::Style;
+use super::summary::summary;
+use super::text::{bytes, count, duration, neutralise_github};
+use super::words;
+use crate::event::{Change, Event, Record};
+use crate::state::{PushState, RunState};
+
+/// The shortest time between two lines about the progress of one image.
+const PROGRESS_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
+
+/// Writes `HH:MM:SS service  text` lines and, at the end, the summary.
+pub struct Plain {
+    out: Box<dyn Write + Send>,
+    style: Style,
+    github: bool,
+    name_width: usize,
+    progress: BTreeMap<(Option<String>, String), Timestamp>,
+    findings: BTreeSet<(Option<String>, String)>,
+    tasks: BTreeMap<(Option<String>, String), String>,
+}
+
+impl Plain {
+    /// A reporter that writes to `out`, standard output as a rule.
+    pub fn new(out: Box<dyn Write + Send>, style: Style) -> Self {
+        Self {
+            out,
+            style: Style { width: None, ..style },
+            github: false,
+            name_width: 0,
+            progress: BTreeMap::new(),
+            findings: BTreeSet::new(),
+            tasks: BTreeMap::new(),
+        }
+    }
+
+    /// The same for the log of GitHub Actions: no line can be a workflow command.
+    ///
+    /// Without colours, because a colour before `::` would hide it from us, not from every reader.
+    pub fn github(out: Box<dyn Write + Send>, style: Style) -> Self {
+        Self { github: true, ..Self::new(out, Style { color: false, ..style }) }
+    }
+
+    /// What there is to say of a record, and whether it is worth saying.
+    fn lines(&mut self, record: &Record, state: &RunState) -> Vec<Line> {
+        let dry_run = state.run.as_ref().is_some_and(|run| run.dry_run);
+        let key = |name: &String| (record.service.clone(), name.clone());
+        match &record.event {
+            Event::Planned { changes, .. } if !dry_run => self.plan(changes),
+            Event::BlobProgress { container, .. } => {
+                let push =
+                    record.service.as_deref().and_then(|name| state.service(name)).and_then(|service| {
+                        service.pushes.iter().rev().find(|push| push.container == *container)
+                    });
+                let Some(push) = push else { return Vec::new() };
+                let last = self.progress.entry(key(container)).or_insert(push.started_at);
+                if record.time.duration_since(*last) < PROGRESS_INTERVAL {
+                    return Vec::new();
+                }
+                *last = record.time;
+                vec![Line::new().text(&progress(push, record.time))]
+            }
+            Event::FindingMade { finding } => {
+                let again = !self.findings.insert(key(&finding.code));
+                words::sentence(record, again, self.style).into_iter().collect()
+            }
+            Event::TaskChanged { task } => {
+                // A task can change in ways that the line does not show.
+                let text = words::task(task);
+                if self.tasks.insert(key(&task.id), text.clone()).as_ref() == Some(&text) {
+                    return Vec::new();
+                }
+                vec![Line::new().text(&text)]
+            }
+            _ => words::sentence(record, false, self.style).into_iter().collect(),
+        }
+    }
+
+    fn plan(&self, changes: &[Change]) -> Vec<Line> {
+        if changes.is_empty() {
+            return vec![Line::new().text("plan: nothing to do")];
+        }
+        let mut lines = vec![Line::new().text(&format!("plan: {}", count(changes.len(), "change")))];
+        lines.extend(changes.iter().map(|change| words::change(change, self.style).indent(2)));
+        lines
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        let mut text = text.to_owned();
+        if self.github {
+            text = text.lines().flat_map(|line| [neutralise_github(line), "\n".to_owned()]).collect();
+        }
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+/// `web: 12.3 MB of 45.6 MB (26 %), 4.1 MB/s`
+fn progress(push: &PushState, now: Timestamp) -> String {
+    let (sent, total) = (push.sent(), push.total());
+    let percent = super::live::percent(sent, total, push.confirmed() == push.blobs.len());
+    let mut text = format!("{}: {} of {} ({percent} %)", push.container, bytes(sent), bytes(total));
+    if let Some(rate) = super::live::rate(sent, push.started_at, now) {
+        text.push_str(&format!(", {}/s", bytes(rate)));
+    }
+    text.push_str(&format!(" after {}", duration(super::live::elapsed_ms(push.started_at, now))));
+    text
+}
+
+impl Reporter for Plain {
+    fn on_event(&mut self, record: &Record, state: &RunState) -> io::Result<()> {
+        if let Event::RunStarted(run) = &record.event {
+            self.name_width =
+                run.services.iter().map(|name| Line::new().text(name).width()).max().unwrap_or(0);
+        }
+        let mut text = String::new();
+        for line in self.lines(record, state) {
+            let time = record.time.strftime("%T").to_string();
+            let name = record.service.as_deref().unwrap_or("");
+            // Eight columns of time, two spaces between each.
+            let start = Line::new().text(&time).pad(10).text(name).pad(10 + self.name_width + 2);
+            text.push_str(&start.join(line).render(self.style));
+            text.push('\n');
+        }
+        if text.is_empty() { Ok(()) } else { self.write(&text) }
+    }
+
+    fn finish(&mut self, state: &RunState) -> io::Result<()> {
+        let text = format!("\n{}", summary(state, self.style));
+        self.write(&text)
+    }
+}

@@ -1,0 +1,27 @@
+//! What a dry run says: the changes that a run would make.
+
+use super::line::Line;
+use super::style::{Mark, Style, Tone};
+use super::text::count;
+use super::words;
+use crate::state::{RunState, ServiceState};
+
+/// The plan of one service as lines.
+pub(super) fn plan(state: &RunState, service: &ServiceState, style: Style) -> Vec<Line> {
+    let name = &service.report.name;
+    let changes = service.changes.as_deref().unwrap_or_default();
+    if changes.is_empty() {
+        let line = Line::marked(Mark::Done, style).tone(Tone::Strong, name);
+        return vec![line.text(" is up to date: nothing to do")];
+    }
+    let mut head = Line::marked(Mark::Info, style).tone(Tone::Strong, name);
+    head = head.text(&format!(": {}", count(changes.len(), "change")));
+    if let (Some(run), Some(ecs_service)) = (&state.run, &service.ecs_service) {
+        head = head.tone(Tone::Dim, &format!(" (service {ecs_service} on cluster {})", run.cluster));
+    }
+    let mut lines = head.wrap(style.width, 4);
+    for change in changes {
+        lines.extend(words::change(change, style).indent(4).wrap(style.width, 8));
+    }
+    lines
+}

@@ -1,0 +1,357 @@
+//! [`summary`]: how a run ended, for a person who may just have seen a deployment fail: what
+//! happened, why, what the service runs now, and what to do.
+
+use super::line::{Line, render_all};
+use super::plan::plan;
+use super::style::{Mark, Style, Tone};
+use super::text::{duration, revision, shorten_digests};
+use super::words;
+use crate::event::{ErrorReport, Finding, Verdict, ZeroDowntime, ZeroDowntimeVerdict};
+use crate::state::{RunState, ServiceState};
+
+/// Column at which the values of facts begin.
+const VALUES: usize = 20;
+
+/// The end of a run as text; empty when nothing has happened.
+pub fn summary(state: &RunState, style: Style) -> String {
+    let mut blocks: Vec<Vec<Line>> =
+        state.services.iter().filter_map(|service| of_service(state, service, style)).collect();
+    let dry_run = state.run.as_ref().is_some_and(|run| run.dry_run);
+    if dry_run && state.services.iter().any(|service| service.changes.is_some()) {
+        blocks.push(vec![Line::new().text("This was a dry run: nothing was changed.")]);
+    }
+    let told = |service: &ServiceState| service.finished && service.report.verdict == Verdict::Interrupted;
+    if let (Some(message), false) = (&state.interrupt_message, state.services.iter().any(told)) {
+        let line = Line::marked(Mark::Warning, style).tone(Tone::Strong, "interrupted").text(": ");
+        blocks.push(line.text(message).wrap(style.width, 4));
+    }
+    if let Some(error) = &state.error {
+        blocks.push(of_error(error, style));
+    }
+    let code = state.exit_code();
+    if code != 0 {
+        let text = format!("exit code {code}: {}", exit_code_meaning(code));
+        blocks.push(Line::new().tone(Tone::Dim, &text).wrap(style.width, 4));
+    }
+    render_all(&blocks.join(&Line::new()), style)
+}
+
+fn of_error(error: &ErrorReport, style: Style) -> Vec<Line> {
+    let mut lines = Line::new().tone(Tone::Bad, "error").text(": ").text(&error.message).wrap(style.width, 7);
+    if let Some(hint) = &error.hint {
+        lines.extend(Line::new().tone(Tone::Strong, "hint").text(": ").text(hint).wrap(style.width, 6));
+    }
+    lines
+}
+
+/// In the words of `docs/exit-codes.md`.
+fn exit_code_meaning(code: u8) -> &'static str {
+    match code {
+        2 => "a flag, the configuration or a file that it names is wrong",
+        3 => "a check before any change refused to go on",
+        4 => "the deployment failed and the earlier revision runs again",
+        5 => "the deployment failed and was not put back; the service needs a person",
+        6 => "the time limit ran out",
+        7 => "another deployment took over",
+        8 => "AWS or the registry refused",
+        10 => "a dry run found something to do",
+        130 => "interrupted",
+        _ => "a defect of Landfall or of the machine it runs on",
+    }
+}
+
+fn of_service(state: &RunState, service: &ServiceState, style: Style) -> Option<Vec<Line>> {
+    if !service.finished {
+        return of_unfinished(state, service, style);
+    }
+    let lines = match service.report.verdict {
+        Verdict::Planned => plan(state, service, style),
+        Verdict::Unchanged => vec![up_to_date(service, style)],
+        Verdict::Succeeded => of_success(state, service, style),
+        _ => of_failure(state, service, style),
+    };
+    Some(lines)
+}
+
+/// A service whose part of the run did not come to a verdict, because the run as a whole ended.
+fn of_unfinished(state: &RunState, service: &ServiceState, style: Style) -> Option<Vec<Line>> {
+    let report = &service.report;
+    if service.changes.is_some() && state.run.as_ref().is_some_and(|run| run.dry_run) {
+        return Some(plan(state, service, style));
+    }
+    let text = match (&report.deployment_id, &report.task_definition, report.images.is_empty()) {
+        (Some(id), Some(arn), _) => format!(
+            "was updated to {}, and ECS goes on with deployment {id}; the run ended before it was known how \
+             that went",
+            revision(arn)
+        ),
+        (_, Some(arn), _) => format!(
+            "was not updated: {} is registered and nothing uses it; running the same command again is safe",
+            revision(arn)
+        ),
+        (_, None, false) => {
+            "was not updated: its image is pushed and nothing uses it yet; running the same command again is safe"
+                .to_owned()
+        }
+        // There is nothing to say of a service when the run failed before it was looked at.
+        (_, None, true) if state.error.is_none() && !state.interrupted => return None,
+        (_, None, true) => "was not changed".to_owned(),
+    };
+    let line = Line::marked(Mark::Warning, style).tone(Tone::Strong, &report.name).text(" ").text(&text);
+    Some(line.wrap(style.width, 4))
+}
+
+fn up_to_date(service: &ServiceState, style: Style) -> Line {
+    let report = &service.report;
+    let line = Line::marked(Mark::Done, style).tone(Tone::Strong, &report.name).text(" is up to date");
+    match report.task_definition.as_deref().or(report.previous_task_definition.as_deref()) {
+        Some(arn) => line.text(&format!(": revision {} (nothing to do)", revision(arn))),
+        None => line.text(" (nothing to do)"),
+    }
+}
+
+fn of_success(state: &RunState, service: &ServiceState, style: Style) -> Vec<Line> {
+    let report = &service.report;
+    let new = report.task_definition.as_deref().map_or("?", revision);
+    let mut head = Line::marked(Mark::Done, style);
+    // `--wait-for none` succeeds without having seen a healthy task, and must not claim one.
+    let (verb, state_now) = match report.healthy_at_ms.or(report.steady_at_ms) {
+        Some(_) => ("deployed ", "is healthy"),
+        None => ("updated ", "is being rolled out (not waited for)"),
+    };
+    head = head.tone(Tone::Good, verb).tone(Tone::Strong, &report.name);
+    head = head.text(&format!(": revision {new} {state_now}"));
+    if let Some(took) = took(state, service) {
+        head = head.tone(Tone::Dim, &format!(" ({took})"));
+    }
+    let mut lines = head.wrap(style.width, 4);
+    let fact = |label: &str, value: Line| -> Vec<Line> { fact(label, value, style) };
+    for push in &service.pushes {
+        let Some(done) = &push.done else { continue };
+        let digest = shorten_digests(&done.digest);
+        let how = words::image_outcome(done.outcome, done.bytes_sent, done.duration_ms);
+        let value = Line::new().text(&format!("{}: {digest}", push.container));
+        lines.extend(fact("image", value.tone(Tone::Dim, &format!(" {how}"))));
+    }
+    for file in &report.env_files {
+        lines.extend(fact("env file", Line::new().text(&words::env_file(file))));
+    }
+    if let Some(old) = &report.previous_task_definition {
+        let value = format!("{} {} {new}", revision(old), style.arrow());
+        lines.extend(fact("task definition", Line::new().text(&value)));
+    }
+    if let Some(at) = report.healthy_at_ms {
+        lines.extend(fact("healthy after", Line::new().text(&duration(at))));
+    }
+    if let Some(at) = report.steady_at_ms {
+        lines.extend(fact("steady after", Line::new().text(&duration(at))));
+    }
+    lines.extend(zero_downtime(service, style));
+    for finding in &report.findings {
+        lines.push(Line::new());
+        lines.extend(of_finding(finding, style));
+    }
+    lines
+}
+
+fn of_failure(state: &RunState, service: &ServiceState, style: Style) -> Vec<Line> {
+    let report = &service.report;
+    let new = report.task_definition.as_deref().map_or("the new revision", revision);
+    let (word, what) = match report.verdict {
+        Verdict::RolledBack => ("FAILED ", format!("{new} did not become healthy and was rolled back")),
+        Verdict::Superseded => ("SUPERSEDED ", format!("another deployment took over from {new}")),
+        Verdict::TimedOut => ("TIMED OUT ", format!("{new} was not ready within the time limit")),
+        Verdict::Interrupted => ("INTERRUPTED ", format!("the rollout of {new} was not watched to its end")),
+        _ if report.deployment_id.is_some() => ("FAILED ", format!("{new} did not become healthy")),
+        _ => ("FAILED ", "it was not updated".to_owned()),
+    };
+    let tone = words::verdict_tone(report.verdict);
+    let mark = if tone == Tone::Bad { Mark::Failed } else { Mark::Warning };
+    let mut head = Line::marked(mark, style).tone(tone, word).tone(Tone::Strong, &report.name);
+    head = head.text(&format!(": {what}"));
+    if let Some(took) = took(state, service) {
+        head = head.tone(Tone::Dim, &format!(" ({took})"));
+    }
+    let mut lines = head.wrap(style.width, 4);
+    if let Some(reason) = &report.reason {
+        lines.extend(fact("reason", Line::new().text(reason), style));
+    }
+    for finding in &report.findings {
+        lines.push(Line::new());
+        lines.extend(of_finding(finding, style));
+    }
+    if !report.findings.is_empty() {
+        lines.push(Line::new());
+    }
+    lines.extend(zero_downtime(service, style));
+    lines.extend(fact("now", Line::new().text(&runs_now(service)), style));
+    let next = match &state.interrupt_message {
+        Some(message) if report.verdict == Verdict::Interrupted => message.clone(),
+        _ => next(service),
+    };
+    let next = Line::new().tone(Tone::Strong, &next);
+    lines.extend(fact("next", next, style));
+    for command in commands(state, service) {
+        // Commands are to be copied, so they are never broken.
+        lines.push(Line::new().text(&command).indent(4));
+    }
+    lines
+}
+
+fn of_finding(finding: &Finding, style: Style) -> Vec<Line> {
+    let title = Line::marked(Mark::Failed, style).tone(Tone::Bad, &finding.title).indent(2);
+    let seen = format!(" ({}, {})", finding.code, words::times(finding.occurrences));
+    let mut lines = title.tone(Tone::Dim, &seen).wrap(style.width, 6);
+    let indent = 4 + style.mark_width() - 1;
+    let part = |label: &str, tone: Tone, text: &str| -> Vec<Line> {
+        let start = Line::new().tone(Tone::Strong, label).pad(7);
+        start.tone(tone, text).indent(indent).wrap(style.width, indent + 7)
+    };
+    lines.extend(part("cause", Tone::Normal, &finding.cause));
+    lines.extend(part("fix", Tone::Good, &finding.fix));
+    // The last lines of a container's log come as one piece of evidence with line breaks in it.
+    let evidence =
+        finding.evidence.iter().flat_map(|text| text.lines()).filter(|text| !text.trim().is_empty());
+    for text in evidence {
+        let line = Line::new().tone(Tone::Dim, "| ").text(text);
+        lines.extend(line.indent(indent).wrap(style.width, indent + 2));
+    }
+    lines
+}
+
+fn fact(label: &str, value: Line, style: Style) -> Vec<Line> {
+    Line::new().tone(Tone::Dim, label).indent(2).pad(VALUES).join(value).wrap(style.width, VALUES)
+}
+
+fn took(state: &RunState, service: &ServiceState) -> Option<String> {
+    let span = service.finished_at?.duration_since(state.started_at?).as_millis();
+    u64::try_from(span).ok().map(duration)
+}
+
+fn zero_downtime(service: &ServiceState, style: Style) -> Vec<Line> {
+    let Some(measured) = &service.report.zero_downtime else { return Vec::new() };
+    let (word, tone) = match measured.verdict {
+        ZeroDowntimeVerdict::Proven => ("proven", Tone::Good),
+        ZeroDowntimeVerdict::Observed => ("observed", Tone::Good),
+        ZeroDowntimeVerdict::Violated => ("violated", Tone::Bad),
+        ZeroDowntimeVerdict::NotApplicable => ("not applicable", Tone::Dim),
+    };
+    let value = Line::new().tone(tone, word).text(": ").text(&measurement(measured, service.desired));
+    fact("zero downtime", value, style)
+}
+
+fn measurement(measured: &ZeroDowntime, desired: u32) -> String {
+    let ZeroDowntime { floor, lowest, observations, .. } = *measured;
+    let number = super::text::count(observations as usize, "observation");
+    let gap = duration(measured.longest_gap_ms);
+    // Old and new tasks count together, so there can be more than the service wants.
+    let of_desired = if lowest <= desired { format!(" of {desired}") } else { String::new() };
+    let held = format!(
+        "never fewer than {lowest}{of_desired} healthy (floor {floor}) in {number}, longest gap {gap}"
+    );
+    match measured.verdict {
+        ZeroDowntimeVerdict::Proven => format!("no request of the probe failed; {held}"),
+        ZeroDowntimeVerdict::Observed => held,
+        ZeroDowntimeVerdict::Violated => {
+            let when = measured
+                .violated_at_ms
+                .map(|at| format!(", first {} after the update", duration(at)))
+                .unwrap_or_default();
+            if lowest < floor {
+                format!(
+                    "only {lowest}{of_desired} healthy (floor {floor}){when}; {number}, longest gap {gap}"
+                )
+            } else {
+                format!("a request of the probe failed{when}; {held}")
+            }
+        }
+        ZeroDowntimeVerdict::NotApplicable => "nothing was running before".to_owned(),
+    }
+}
+
+/// What the service runs at the end of the run, as far as it was seen.
+fn runs_now(service: &ServiceState) -> String {
+    let report = &service.report;
+    if let Some(arn) = &report.rolled_back_to {
+        return format!("the service runs {} again, as before this run", revision(arn));
+    }
+    if report.deployment_id.is_none() {
+        return match &report.previous_task_definition {
+            Some(arn) => format!("the service runs {}, as before this run", revision(arn)),
+            None => "the service is as it was before this run".to_owned(),
+        };
+    }
+    // PRIMARY first: it is what ECS works towards.
+    let mut deployments: Vec<_> = service.deployments.values().collect();
+    deployments.sort_by_key(|deployment| (deployment.status != "PRIMARY", deployment.id.clone()));
+    let each: Vec<String> = deployments
+        .iter()
+        .map(|deployment| {
+            let name = revision(&deployment.task_definition);
+            format!(
+                "{name} has {} of {} tasks running ({})",
+                deployment.running, deployment.desired, deployment.status
+            )
+        })
+        .collect();
+    let last_seen = if each.is_empty() { "not known".to_owned() } else { each.join(", ") };
+    match &service.rollback {
+        Some(rollback) if rollback.complete == Some(false) => format!(
+            "the rollback to {} by {} did not complete; last seen: {last_seen}",
+            revision(&rollback.task_definition),
+            words::by_name(rollback.by)
+        ),
+        Some(rollback) => format!(
+            "the rollback to {} by {} is under way; last seen: {last_seen}",
+            revision(&rollback.task_definition),
+            words::by_name(rollback.by)
+        ),
+        None => format!("last seen: {last_seen}"),
+    }
+}
+
+fn next(service: &ServiceState) -> String {
+    let known = !service.report.findings.is_empty();
+    let again = "run the same command again";
+    let put_back = service.report.rolled_back_to.is_some();
+    match service.report.verdict {
+        Verdict::TimedOut if put_back => {
+            format!("{again}, with a longer time limit if the tasks only need more time; to look at it:")
+        }
+        Verdict::Interrupted if put_back => format!("{again} to deploy after all; to look at it:"),
+        Verdict::Superseded => {
+            format!("look who deployed; if that was not meant to replace this deployment, {again}:")
+        }
+        Verdict::TimedOut => {
+            format!("ECS goes on without us; {again} with a longer time limit; to look at it:")
+        }
+        Verdict::Interrupted => format!("{again} to finish the deployment; to look at it:"),
+        Verdict::RolledBack if known => format!("apply the fix above, then {again}"),
+        _ if service.report.deployment_id.is_none() && known => format!("apply the fix above, then {again}"),
+        _ if service.report.deployment_id.is_none() => format!("mend the reason above, then {again}"),
+        Verdict::RolledBack => format!("look at the service's events, then {again}:"),
+        _ if known => format!("apply the fix above, then {again}; to put the service back now:"),
+        _ => "look at the service's events; to put the service back now, the second command:".to_owned(),
+    }
+}
+
+/// Commands that help now, of AWS's own tool, ready to be copied.
+fn commands(state: &RunState, service: &ServiceState) -> Vec<String> {
+    let report = &service.report;
+    let known = !report.findings.is_empty();
+    let Some(run) = &state.run else { return Vec::new() };
+    let name = service.ecs_service.as_deref().unwrap_or(&report.name);
+    let place = format!("--region {} --cluster {}", run.region, run.cluster);
+    let look = format!("aws ecs describe-services {place} --services {name}");
+    let back = report.previous_task_definition.as_deref().map(|arn| {
+        format!("aws ecs update-service {place} --service {name} --task-definition {}", revision(arn))
+    });
+    match report.verdict {
+        _ if report.deployment_id.is_none() => Vec::new(),
+        Verdict::Interrupted if state.interrupt_message.is_some() => Vec::new(),
+        Verdict::RolledBack if known => Vec::new(),
+        Verdict::Failed if known => back.into_iter().collect(),
+        Verdict::Failed => std::iter::once(look).chain(back).collect(),
+        _ => vec![look],
+    }
+}

@@ -1,0 +1,6 @@
+//! What whole runs look like, by reporter.
+
+mod harmless;
+mod plain;
+mod screen;
+mod summary;

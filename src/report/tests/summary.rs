@@ -1,0 +1,231 @@
+//! The summary of each way in which a run can end.
+
+use insta::assert_snapshot;
+
+use crate::event::{Event, Record, Verdict, ZeroDowntimeVerdict};
+use crate::report::testing::*;
+use crate::report::{Style, summary};
+
+fn summary_of(records: &[Record]) -> String {
+    summary(&state_of(records), TERMINAL)
+}
+
+#[test]
+fn summary_success() {
+    assert_snapshot!(summary_of(&success()), @r"
+    ✓ deployed hello: revision hello:9 is healthy (35.0 s)
+      image             web: sha256:4c1e9f02ab77 pushed, 28.4 MB sent in 7.5 s
+      env file          web: .env.prod, 12 variables, uploaded
+      task definition   hello:8 → hello:9
+      healthy after     14.5 s
+      steady after      26.5 s
+      zero downtime     observed: never fewer than 2 of 2 healthy (floor 2) in 31
+                        observations, longest gap 1.2 s
+    ");
+}
+
+#[test]
+fn summary_rolled_back() {
+    assert_snapshot!(summary_of(&rolled_back()), @r"
+    ✗ FAILED hello: hello:9 did not become healthy and was rolled back (27.0 s)
+      reason            2 tasks of hello:9 failed, the limit is 2
+
+      ✗ The container web exits with code 1 soon after it starts (container-exited,
+          seen 2 times)
+        cause  The program in the container ends by itself, so ECS stops the task.
+        fix    Read the container's last log lines, and start the image locally with
+               the same environment.
+        | EssentialContainerExited: Essential container in task exited
+        | Error: Cannot find module '/app/server.js'
+        | ::error::at Function._resolveFilename
+
+      zero downtime     observed: never fewer than 2 of 2 healthy (floor 2) in 31
+                        observations, longest gap 1.2 s
+      now               the service runs hello:8 again, as before this run
+      next              apply the fix above, then run the same command again
+
+    exit code 4: the deployment failed and the earlier revision runs again
+    ");
+}
+
+#[test]
+fn summary_failed() {
+    assert_snapshot!(summary_of(&failed()), @r"
+    ✗ FAILED hello: hello:9 did not become healthy (19.5 s)
+      reason            2 tasks of hello:9 failed, the limit is 2
+
+      ✗ The container web exits with code 1 soon after it starts (container-exited,
+          seen 2 times)
+        cause  The program in the container ends by itself, so ECS stops the task.
+        fix    Read the container's last log lines, and start the image locally with
+               the same environment.
+        | EssentialContainerExited: Essential container in task exited
+        | Error: Cannot find module '/app/server.js'
+        | ::error::at Function._resolveFilename
+
+      zero downtime     violated: only 1 of 2 healthy (floor 2), first 4.2 s after
+                        the update; 31 observations, longest gap 1.2 s
+      now               last seen: hello:9 has 0 of 2 tasks running (PRIMARY),
+                        hello:8 has 2 of 2 tasks running (ACTIVE)
+      next              apply the fix above, then run the same command again; to put
+                        the service back now:
+        aws ecs update-service --region ap-northeast-2 --cluster demo --service hello-svc --task-definition hello:8
+
+    exit code 5: the deployment failed and was not put back; the service needs a
+        person
+    ");
+}
+
+#[test]
+fn summary_superseded() {
+    assert_snapshot!(summary_of(&superseded()), @r"
+    ! SUPERSEDED hello: another deployment took over from hello:9 (20.0 s)
+      reason            deployment ecs-svc/7 of hello:10 took over
+      now               last seen: hello:9 has 0 of 2 tasks running (PRIMARY),
+                        hello:8 has 2 of 2 tasks running (ACTIVE)
+      next              look who deployed; if that was not meant to replace this
+                        deployment, run the same command again:
+        aws ecs describe-services --region ap-northeast-2 --cluster demo --services hello-svc
+
+    exit code 7: another deployment took over
+    ");
+}
+
+#[test]
+fn summary_timed_out() {
+    assert_snapshot!(summary_of(&timed_out()), @r"
+    ! TIMED OUT hello: hello:9 was not ready within the time limit (20.0 s)
+      reason            not healthy after 15 min; 1 of 2 tasks is RUNNING
+      now               last seen: hello:9 has 0 of 2 tasks running (PRIMARY),
+                        hello:8 has 2 of 2 tasks running (ACTIVE)
+      next              ECS goes on without us; run the same command again with a
+                        longer time limit; to look at it:
+        aws ecs describe-services --region ap-northeast-2 --cluster demo --services hello-svc
+
+    exit code 6: the time limit ran out
+    ");
+}
+
+#[test]
+fn summary_interrupted() {
+    assert_snapshot!(summary_of(&interrupted()), @r"
+    ! INTERRUPTED hello: the rollout of hello:9 was not watched to its end (12.0 s)
+      reason            interrupted while 0 of 2 tasks were healthy
+      now               last seen: hello:9 has 0 of 2 tasks running (PRIMARY),
+                        hello:8 has 2 of 2 tasks running (ACTIVE)
+      next              ECS goes on with deployment ecs-svc/9 of hello:9; run the
+                        same command again to follow it
+
+    exit code 130: interrupted
+    ");
+}
+
+#[test]
+fn summary_error() {
+    assert_snapshot!(summary_of(&errored()), @r"
+    ! hello was not changed
+
+    error: cannot read the service hello-svc on cluster demo: AccessDeniedException:
+           User: arn:aws:iam::123456789012:user/ci is not authorized to perform:
+           ecs:DescribeServices
+    hint: allow ecs:DescribeServices for this user; `landfall iam-policy` prints the
+          policy
+
+    exit code 8: AWS or the registry refused
+    ");
+}
+
+#[test]
+fn summary_error_after_a_revision_was_registered() {
+    assert_snapshot!(summary_of(&errored_after_register()), @r"
+    ! hello was not updated: hello:9 is registered and nothing uses it; running the
+        same command again is safe
+
+    error: cannot update hello-svc
+
+    exit code 8: AWS or the registry refused
+    ");
+}
+
+#[test]
+fn summary_up_to_date() {
+    assert_snapshot!(summary_of(&up_to_date()), @r"
+    ✓ hello is up to date: revision hello:8 (nothing to do)
+    ");
+}
+
+#[test]
+fn summary_dry_run() {
+    assert_snapshot!(summary_of(&dry_run()), @r"
+    · hello: 3 changes (service hello-svc on cluster demo)
+        image of web: sha256:0d0d0d0d0d0d → sha256:4c1e9f02ab77
+        env file of web: s3://deploy-env/hello/3f2a.env (new)
+        task definition: hello:8 → a new revision
+
+    This was a dry run: nothing was changed.
+    ");
+}
+
+#[test]
+fn summary_of_a_dry_run_with_nothing_to_do() {
+    let mut records = Script::new(&["hello"], true);
+    records.plan(Vec::new());
+    let reason = "nothing to do".to_owned();
+    records.on(500, Event::RolloutFinished { verdict: Verdict::Unchanged, reason, zero_downtime: None });
+    assert_snapshot!(summary_of(&records.records()), @r"
+    ✓ hello is up to date: revision hello:8 (nothing to do)
+
+    This was a dry run: nothing was changed.
+    ");
+}
+
+#[test]
+fn every_zero_downtime_verdict_has_words() {
+    let sentence = |verdict, lowest| {
+        let mut records = success();
+        if let Some(Event::RolloutFinished { zero_downtime, .. }) =
+            records.last_mut().map(|last| &mut last.event)
+        {
+            *zero_downtime = Some(measured(verdict, lowest));
+        }
+        let text = summary(&state_of(&records), Style::ASCII);
+        text.lines().find(|line| line.contains("zero downtime")).unwrap_or_default()[20..].to_owned()
+    };
+    let all = [
+        sentence(ZeroDowntimeVerdict::Proven, 3),
+        sentence(ZeroDowntimeVerdict::Observed, 2),
+        sentence(ZeroDowntimeVerdict::Violated, 1),
+        sentence(ZeroDowntimeVerdict::Violated, 2),
+        sentence(ZeroDowntimeVerdict::NotApplicable, 0),
+    ];
+    assert_snapshot!(all.join("\n"), @r"
+    proven: no request of the probe failed; never fewer than 3 healthy (floor 2) in 31 observations, longest gap 1.2 s
+    observed: never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s
+    violated: only 1 of 2 healthy (floor 2), first 4.2 s after the update; 31 observations, longest gap 1.2 s
+    violated: a request of the probe failed, first 4.2 s after the update; never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s
+    not applicable: nothing was running before
+    ");
+}
+
+#[test]
+fn a_success_that_was_not_waited_for_does_not_claim_health() {
+    let records: Vec<Record> = success()
+        .into_iter()
+        .filter(|record| !matches!(record.event, Event::Healthy { .. } | Event::Steady { .. }))
+        .collect();
+    let text = summary_of(&records);
+    assert!(
+        text.starts_with("✓ updated hello: revision hello:9 is being rolled out (not waited for)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_bad_end_explains_its_exit_code() {
+    for (name, records) in all_scripts() {
+        let state = state_of(&records);
+        let text = summary(&state, Style::ASCII);
+        let code = format!("\nexit code {}: ", state.exit_code());
+        assert_eq!(text.contains(&code), state.exit_code() != 0, "{name}: {text}");
+    }
+}

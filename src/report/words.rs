@@ -1,0 +1,281 @@
+//! Events in words: what the line reporters and the summary say of one thing.
+
+use super::line::Line;
+use super::style::{Style, Tone};
+use super::text::{bytes, count, duration, revision, short_task, shorten_digests};
+use crate::event::{
+    Change, DeploymentState, EnvFileReport, Event, Finding, Record, Role, RollbackBy, RunStarted, Step,
+    Stopped, TargetState, TaskState, Transfer, Verdict,
+};
+
+/// Blobs below this size come and go too fast to be worth a line or a row.
+pub(super) const LARGE_BLOB: u64 = 1_000_000;
+
+pub(super) fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::Plan => "plan",
+        Step::PushImage => "push image",
+        Step::UploadEnvFiles => "upload env files",
+        Step::RegisterTaskDefinition => "register revision",
+        Step::UpdateService => "update service",
+        Step::Watch => "watch rollout",
+        Step::Rollback => "roll back",
+    }
+}
+
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Followed => "new",
+        Role::Old => "old",
+        Role::Newer => "newer",
+    }
+}
+
+pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Unchanged => "unchanged",
+        Verdict::Planned => "planned",
+        Verdict::Succeeded => "succeeded",
+        Verdict::Superseded => "superseded",
+        Verdict::Interrupted => "interrupted",
+        Verdict::TimedOut => "timed out",
+        Verdict::RolledBack => "failed and rolled back",
+        Verdict::Failed => "failed",
+    }
+}
+
+pub(super) fn verdict_tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Unchanged | Verdict::Planned | Verdict::Succeeded => Tone::Good,
+        Verdict::Superseded | Verdict::Interrupted | Verdict::TimedOut => Tone::Warn,
+        Verdict::RolledBack | Verdict::Failed => Tone::Bad,
+    }
+}
+
+pub(super) fn by_name(by: RollbackBy) -> &'static str {
+    match by {
+        RollbackBy::Landfall => "Landfall",
+        RollbackBy::Ecs => "ECS",
+    }
+}
+
+/// What the run is, in one line.
+pub(super) fn run_started(run: &RunStarted) -> String {
+    let mut text = format!(
+        "{} {} on cluster {} in {}",
+        run.command,
+        if run.services.is_empty() { "(no services)".to_owned() } else { run.services.join(", ") },
+        run.cluster,
+        run.region,
+    );
+    if run.dry_run {
+        text.push_str(" (dry run)");
+    }
+    if let Some(scenario) = &run.sandbox {
+        text.push_str(&format!(" (sandbox, not AWS: {scenario})"));
+    }
+    text
+}
+
+/// `image of web: sha256:aaaaaaaaaaaa -> sha256:bbbbbbbbbbbb`
+pub(super) fn change(change: &Change, style: Style) -> Line {
+    let short = |value: &Option<String>| value.as_deref().map(shorten_digests);
+    let line = Line::new().text(&change.subject).text(": ");
+    match (short(&change.before), short(&change.after)) {
+        (Some(before), Some(after)) => {
+            line.tone(Tone::Dim, &before).text(&format!(" {} ", style.arrow())).tone(Tone::Good, &after)
+        }
+        (None, Some(after)) => line.tone(Tone::Good, &after).tone(Tone::Dim, " (new)"),
+        (Some(before), None) => line.tone(Tone::Dim, &before).tone(Tone::Warn, " (removed)"),
+        (None, None) => line.text("changed"),
+    }
+}
+
+pub(super) fn env_file(file: &EnvFileReport) -> String {
+    let stored = match file.outcome {
+        Transfer::Exists => "unchanged",
+        Transfer::Uploaded | Transfer::Mounted => "uploaded",
+    };
+    format!("{}: {}, {}, {stored}", file.container, file.file, count(file.variables as usize, "variable"))
+}
+
+/// `pushed, 31.6 MB in 2.1 s` of an image or `was there already`.
+pub(super) fn image_outcome(outcome: Transfer, sent: u64, duration_ms: u64) -> String {
+    match outcome {
+        Transfer::Exists => "was in the registry already".to_owned(),
+        Transfer::Uploaded | Transfer::Mounted => {
+            format!("pushed, {} sent in {}", bytes(sent), duration(duration_ms))
+        }
+    }
+}
+
+pub(super) fn deployment(state: &DeploymentState) -> String {
+    let mut text =
+        format!("{} ({}) {}", revision(&state.task_definition), role_name(state.role), state.status);
+    if let Some(rollout) = &state.rollout_state {
+        text.push_str(&format!(" {rollout}"));
+    }
+    // What drains wants fewer tasks than it has: `2 of 0` would only puzzle.
+    if state.running > state.desired {
+        text.push_str(&format!(": {} running, draining", state.running));
+    } else {
+        text.push_str(&format!(": {} of {} running", state.running, state.desired));
+    }
+    if state.pending > 0 {
+        text.push_str(&format!(", {} pending", state.pending));
+    }
+    if state.failed > 0 {
+        text.push_str(&format!(", {} failed", state.failed));
+    }
+    text
+}
+
+/// `HEALTHY` in lower case; nothing where ECS knows nothing.
+pub(super) fn health(task: &TaskState) -> String {
+    if task.health == "UNKNOWN" { String::new() } else { task.health.to_lowercase() }
+}
+
+/// `target healthy`, or of several target groups `targets tg-a healthy, tg-b initial`.
+pub(super) fn targets(targets: &[TargetState]) -> String {
+    let state = |target: &TargetState| match &target.reason {
+        Some(reason) if target.state == "unhealthy" => format!("unhealthy ({reason})"),
+        _ => target.state.clone(),
+    };
+    match targets {
+        [] => String::new(),
+        [target] => format!("target {}", state(target)),
+        several => {
+            let each: Vec<String> =
+                several.iter().map(|target| format!("{} {}", target.target_group, state(target))).collect();
+            format!("targets {}", each.join(", "))
+        }
+    }
+}
+
+/// `EssentialContainerExited: Essential container in task exited (web: exit code 1)`
+pub(super) fn stopped(stopped: &Stopped) -> String {
+    let mut text = stopped.code.clone().unwrap_or_default();
+    if let Some(reason) = &stopped.reason {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(reason);
+    }
+    let containers: Vec<String> = stopped
+        .containers
+        .iter()
+        .map(|container| {
+            let code = container.exit_code.map(|code| format!("exit code {code}"));
+            let said: Vec<String> = code.into_iter().chain(container.reason.clone()).collect();
+            format!("{}: {}", container.name, said.join(", "))
+        })
+        .collect();
+    if !containers.is_empty() {
+        text.push_str(&format!(" ({})", containers.join("; ")));
+    }
+    text
+}
+
+pub(super) fn task(task: &TaskState) -> String {
+    let mut parts = vec![task.last_status.clone()];
+    parts.extend(Some(health(task)).filter(|text| !text.is_empty()));
+    parts.extend(Some(targets(&task.targets)).filter(|text| !text.is_empty()));
+    parts.extend(task.stopped.as_ref().map(stopped));
+    format!("task {} ({}) {}", short_task(&task.id), role_name(task.role), parts.join(", "))
+}
+
+/// `seen 3 times`
+pub(super) fn times(occurrences: u32) -> String {
+    if occurrences == 1 { "seen once".to_owned() } else { format!("seen {occurrences} times") }
+}
+
+fn finding(finding: &Finding, again: bool) -> Line {
+    let line = Line::new().tone(Tone::Bad, &format!("finding {}", finding.code));
+    if again {
+        return line.text(&format!(" again, {}", times(finding.occurrences)));
+    }
+    line.text(&format!(": {}; fix: {}", finding.title, finding.fix))
+}
+
+/// What a log says of an event; `None` for what is not worth a line. `again` says that a finding has
+/// been told before.
+pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Line> {
+    let line = Line::new();
+    let line = match &record.event {
+        Event::RunStarted(run) => {
+            let version =
+                format!("landfall {} on {}, times are UTC: ", run.version, record.time.strftime("%F"));
+            line.text(&version).text(&run_started(run))
+        }
+        Event::Warning { message, hint } => {
+            let line = line.tone(Tone::Warn, "warning").text(": ").text(message);
+            match hint {
+                Some(hint) => line.text("; hint: ").text(hint),
+                None => line,
+            }
+        }
+        Event::StepStarted { step } => line.text(step_name(*step)).text(" ..."),
+        Event::StepFinished { step, duration_ms } => {
+            line.text(step_name(*step)).text(" done in ").text(&duration(*duration_ms))
+        }
+        Event::ImagePushStarted { container, source, target, blobs } => {
+            let total = blobs.iter().map(|blob| blob.size).sum();
+            let size = format!(" ({}, {})", count(blobs.len(), "blob"), bytes(total));
+            line.text(&format!("{container}: {source} {} {target}", style.arrow())).text(&size)
+        }
+        Event::BlobPushed { container, digest, size, outcome: Transfer::Uploaded } if *size >= LARGE_BLOB => {
+            line.text(&format!("{container}: {} pushed, {}", shorten_digests(digest), bytes(*size)))
+        }
+        Event::ImagePushed { container, digest, bytes_sent, outcome, duration_ms, .. } => line
+            .text(&format!("{container}: image {} ", shorten_digests(digest)))
+            .text(&image_outcome(*outcome, *bytes_sent, *duration_ms)),
+        Event::EnvFileStored(file) => line.text(&env_file(file)).text(": ").text(&file.arn),
+        Event::TaskDefinitionRegistered { arn } => line.text("registered ").text(revision(arn)),
+        Event::ServiceUpdated { deployment_id, task_definition, previous_task_definition, .. } => {
+            let old = previous_task_definition
+                .as_deref()
+                .map(|arn| format!("{} {} ", revision(arn), style.arrow()));
+            line.text(&format!("service updated: {}{}", old.unwrap_or_default(), revision(task_definition)))
+                .text(&format!("; following deployment {deployment_id}"))
+        }
+        Event::DeploymentChanged { deployment: state } => line.text("deployment ").text(&deployment(state)),
+        Event::DeploymentGone { id } => line.text(&format!("deployment {id} has drained")),
+        Event::TaskChanged { task: state } => line.text(&task(state)),
+        Event::ServiceMessage { message } => line.tone(Tone::Dim, &format!("event: {message}")),
+        Event::Waiting { elapsed_ms, healthy, desired } => line
+            .text(&format!("still waiting: {healthy} of {desired} healthy after {}", duration(*elapsed_ms))),
+        Event::Throttled { operation, delay_ms } => {
+            line.text(&format!("AWS throttles {operation}; next look in {}", duration(*delay_ms)))
+        }
+        Event::FindingMade { finding: made } => finding(made, again),
+        Event::Healthy { at_ms } => line.tone(
+            Tone::Good,
+            &format!("healthy after {}: every new task meets every condition", duration(*at_ms)),
+        ),
+        Event::Steady { at_ms } => {
+            line.tone(Tone::Good, &format!("steady after {}: the old tasks have drained", duration(*at_ms)))
+        }
+        Event::RollbackStarted { by, task_definition, reason } => {
+            let what = format!("rollback to {} by {}", revision(task_definition), by_name(*by));
+            line.tone(Tone::Warn, &what).text(": ").text(reason)
+        }
+        Event::RollbackFinished { task_definition, complete: true, .. } => {
+            line.text(&format!("rollback done: the service runs {} again", revision(task_definition)))
+        }
+        Event::RollbackFinished { task_definition, complete: false, .. } => {
+            line.tone(Tone::Bad, &format!("the rollback to {} did not complete", revision(task_definition)))
+        }
+        Event::RolloutFinished { verdict, reason, .. } => {
+            line.tone(verdict_tone(*verdict), verdict_name(*verdict)).text(": ").text(reason)
+        }
+        Event::Interrupted { message } => line.tone(Tone::Warn, "interrupted").text(": ").text(message),
+        // The plan's changes take several lines, progress is summed up, and the summary tells the rest.
+        Event::Planned { .. }
+        | Event::BlobProgress { .. }
+        | Event::BlobPushed { .. }
+        | Event::ApiCalls { .. }
+        | Event::RunFailed { .. }
+        | Event::RunFinished(_) => return None,
+    };
+    Some(line)
+}

@@ -1,0 +1,202 @@
+//! The document and its named accessors.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+/// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses (facts 8.1).
+const READ_ONLY: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+];
+
+/// A task definition as RegisterTaskDefinition takes it: whatever JSON it came as, fields that this
+/// program has never heard of included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskDefinition {
+    document: Map<String, Value>,
+}
+
+impl TaskDefinition {
+    /// Takes a document over. One level of `{"taskDefinition": {...}}`, as `aws ecs
+    /// describe-task-definition` prints it, is taken off, and read-only fields are dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) where it is not an object with `family`
+    /// and `containerDefinitions`.
+    pub fn from_value(value: Value) -> Result<Self> {
+        let Value::Object(mut document) = value else {
+            return Err(Error::usage("a task definition is a JSON object").hint("It begins with `{`."));
+        };
+        if let Some(Value::Object(inner)) = document.get_mut("taskDefinition") {
+            let mut inner = std::mem::take(inner);
+            if let Some(tags) = document.remove("tags") {
+                inner.entry("tags").or_insert(tags);
+            }
+            document = inner;
+        }
+        for key in READ_ONLY {
+            document.shift_remove(key);
+        }
+        // DescribeTaskDefinition gives an empty list; RegisterTaskDefinition wants none or some.
+        if document.get("tags").is_some_and(|tags| tags.as_array().is_some_and(Vec::is_empty)) {
+            document.shift_remove("tags");
+        }
+        let result = Self { document };
+        if result.family().is_empty() {
+            return Err(Error::usage("`family` is missing").hint("Every task definition has a family."));
+        }
+        let containers = result.document.get("containerDefinitions").and_then(Value::as_array);
+        if !containers.is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_object)) {
+            return Err(Error::usage("`containerDefinitions` is missing or empty")
+                .hint("It is a list with one object for each container."));
+        }
+        Ok(result)
+    }
+
+    /// The family, or an empty text.
+    pub fn family(&self) -> &str {
+        self.document.get("family").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The document.
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.document
+    }
+
+    /// The document as a value, for sending.
+    pub fn to_value(&self) -> Value {
+        Value::Object(self.document.clone())
+    }
+
+    /// The container definitions.
+    pub fn containers(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        self.document
+            .get("containerDefinitions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+    }
+
+    /// The names of the containers, in order.
+    pub fn container_names(&self) -> Vec<&str> {
+        self.containers().filter_map(|container| container.get("name")?.as_str()).collect()
+    }
+
+    /// One container definition by name.
+    pub fn container(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.containers().find(|container| container.get("name").and_then(Value::as_str) == Some(name))
+    }
+
+    /// The image of a container.
+    pub fn image(&self, container: &str) -> Option<&str> {
+        self.container(container)?.get("image")?.as_str()
+    }
+
+    /// Whether an essential container has a health check, so that tasks report HEALTHY rather than
+    /// UNKNOWN (facts 3.2). A container is essential unless it says otherwise.
+    pub fn has_container_health_check(&self) -> bool {
+        self.containers().any(|container| {
+            let essential = container.get("essential").and_then(Value::as_bool).unwrap_or(true);
+            essential && container.get("healthCheck").is_some_and(Value::is_object)
+        })
+    }
+
+    /// `linux/amd64` or `linux/arm64`: what `runtimePlatform` asks of the image (facts 1.4; X86_64 is
+    /// the default). `None` for Windows, whose images we do not judge.
+    pub fn platform(&self) -> Option<&'static str> {
+        let platform = self.document.get("runtimePlatform");
+        let field = |name: &str| platform.and_then(|p| p.get(name)).and_then(Value::as_str);
+        if field("operatingSystemFamily").is_some_and(|family| family != "LINUX") {
+            return None;
+        }
+        Some(if field("cpuArchitecture") == Some("ARM64") { "linux/arm64" } else { "linux/amd64" })
+    }
+
+    pub(super) fn container_mut(&mut self, name: &str) -> Result<&mut Map<String, Value>> {
+        let known = self.container_names().join(", ");
+        let family = self.family().to_owned();
+        self.document
+            .get_mut("containerDefinitions")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+            .find(|container| container.get("name").and_then(Value::as_str) == Some(name))
+            .ok_or_else(|| {
+                Error::usage(format!("the task definition {family} has no container `{name}`"))
+                    .hint(format!("It has: {known}."))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn read_only_fields_go_and_unknown_ones_stay() {
+        let described = json!({
+            "taskDefinition": {
+                "taskDefinitionArn": "arn:aws:ecs:eu-west-1:1:task-definition/web:7",
+                "family": "web", "revision": 7, "status": "ACTIVE", "registeredAt": 1.5,
+                "requiresAttributes": [], "compatibilities": ["EC2"], "registeredBy": "someone",
+                "containerDefinitions": [{"name": "app", "inventedInside": {"deep": [1, null]}}],
+                "inventedField": true
+            },
+            "tags": []
+        });
+        let definition = TaskDefinition::from_value(described).unwrap();
+        assert_eq!(
+            definition.to_value(),
+            json!({
+                "family": "web",
+                "containerDefinitions": [{"name": "app", "inventedInside": {"deep": [1, null]}}],
+                "inventedField": true
+            })
+        );
+    }
+
+    #[test]
+    fn tags_beside_the_definition_are_carried_over() {
+        let described = json!({
+            "taskDefinition": {"family": "web", "containerDefinitions": [{"name": "app"}]},
+            "tags": [{"key": "team", "value": "blue"}]
+        });
+        let definition = TaskDefinition::from_value(described).unwrap();
+        assert_eq!(definition.as_map()["tags"], json!([{"key": "team", "value": "blue"}]));
+    }
+
+    #[test]
+    fn what_is_no_task_definition_is_refused() {
+        for wrong in [
+            json!([]),
+            json!({}),
+            json!({"family": "x"}),
+            json!({"family": "x", "containerDefinitions": [1]}),
+        ] {
+            assert!(TaskDefinition::from_value(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn health_checks_count_on_essential_containers_alone() {
+        let with = |container: Value| {
+            let value = json!({"family": "f", "containerDefinitions": [{"name": "a"}, container]});
+            TaskDefinition::from_value(value).unwrap().has_container_health_check()
+        };
+        assert!(with(json!({"name": "b", "healthCheck": {"command": ["CMD", "true"]}})));
+        assert!(!with(json!({"name": "b", "essential": false, "healthCheck": {"command": ["CMD", "true"]}})));
+        assert!(!with(json!({"name": "b", "healthCheck": null})));
+    }
+}

@@ -1,0 +1,11 @@
+//! A task definition is a JSON document that is edited in place, so that no field is ever lost.
+
+mod compare;
+mod document;
+mod edit;
+mod load;
+
+pub use compare::differences;
+pub use document::TaskDefinition;
+pub use edit::EnvFileSlot;
+pub use load::from_file;

@@ -1,0 +1,52 @@
+//! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
+//! balancer that carries requests), and Distribution behind Basic authentication.
+//!
+//! `scripts/test` starts them; its variables say where they are.
+
+mod distribution;
+mod load;
+mod ministack;
+mod rollout;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::root;
+
+/// One of the variables of `scripts/parts env`.
+pub fn part(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `scripts/test`, or `scripts/parts up` and export what `scripts/parts env` prints")
+    })
+}
+
+/// The example program in some version, loaded into the Docker engine as `name:version`.
+pub fn load_hello(folder: &Path, name: &str, version: &str) -> PathBuf {
+    let archive = folder.join(format!("{version}.tar"));
+    let tag = format!("{name}:{version}");
+    let layout = folder.join(version);
+    let built = Command::new(root().join("examples/hello/build-image"))
+        .args(["--version", version, "--tag", &tag])
+        .arg("--tar")
+        .arg(&archive)
+        .arg("--out")
+        .arg(&layout)
+        .output()
+        .expect("build-image runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    docker(&["load", "-i", archive.to_str().expect("UTF-8")]);
+    layout
+}
+
+/// Runs the docker client against the engine of the tests.
+pub fn docker(args: &[&str]) -> String {
+    let output = Command::new("docker")
+        // A login of these tests stays out of the home folder of whoever runs them.
+        .args(["--config", concat!(env!("CARGO_TARGET_TMPDIR"), "/docker")])
+        .args(["-H", &part("LANDFALL_E2E_DOCKER_HOST")])
+        .args(args)
+        .output()
+        .expect("the docker client runs");
+    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,248 @@
+//! ministack by its own API: raw requests, so that nothing of the product's code is in between.
+
+use serde_json::{Value, json};
+
+use super::{docker, part};
+
+/// ministack's only account.
+pub const ACCOUNT: &str = "000000000000";
+pub const REGION: &str = "us-east-1";
+
+/// A client of ministack.
+#[derive(Clone)]
+pub struct Ministack {
+    pub endpoint: String,
+    http: reqwest::Client,
+}
+
+/// A service with two tasks behind a load balancer. Every name is the test's own, so that tests can
+/// run side by side.
+pub struct WebService {
+    pub name: String,
+    pub repository: String,
+    pub url: String,
+    pub target_group: String,
+}
+
+impl Ministack {
+    pub fn connect() -> Self {
+        Self { endpoint: part("LANDFALL_E2E_MINISTACK"), http: reqwest::Client::new() }
+    }
+
+    /// `localhost:PORT`, whose `/v2/` is ministack's ECR.
+    pub fn registry(&self) -> String {
+        let port = self.endpoint.rsplit(':').next().expect("a port");
+        format!("localhost:{port}")
+    }
+
+    /// The variables that lead AWS tools here.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
+    pub async fn ecs(&self, operation: &str, input: Value) -> Value {
+        self.json("ecs", "AmazonEC2ContainerServiceV20141113", operation, input).await
+    }
+
+    async fn json(&self, service: &str, target: &str, operation: &str, input: Value) -> Value {
+        let answer = self
+            .http
+            .post(&self.endpoint)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("{target}.{operation}"))
+            .header("authorization", authorization(service))
+            .body(input.to_string())
+            .send()
+            .await
+            .expect("ministack answers");
+        let status = answer.status();
+        let text = answer.text().await.expect("a body");
+        assert!(status.is_success(), "{operation}: {status} {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    async fn query(&self, operation: &str, parameters: &[(&str, &str)]) -> String {
+        let mut form = vec![("Action", operation), ("Version", "2015-12-01")];
+        form.extend(parameters);
+        let body: Vec<String> = form
+            .iter()
+            .map(|(name, value)| {
+                let set = percent_encoding::NON_ALPHANUMERIC;
+                format!("{name}={}", percent_encoding::utf8_percent_encode(value, set))
+            })
+            .collect();
+        let answer = self
+            .http
+            .post(&self.endpoint)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", authorization("elasticloadbalancing"))
+            .body(body.join("&"))
+            .send()
+            .await
+            .expect("ministack answers");
+        let status = answer.status();
+        let text = answer.text().await.expect("a body");
+        assert!(status.is_success(), "{operation}: {status} {text}");
+        text
+    }
+
+    pub async fn put_bucket(&self, name: &str) {
+        let answer = self
+            .http
+            .put(format!("{}/{name}", self.endpoint))
+            .header("authorization", authorization("s3"))
+            .send()
+            .await
+            .expect("ministack answers");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    pub async fn get_object(&self, bucket: &str, key: &str) -> String {
+        let answer = self
+            .http
+            .get(format!("{}/{bucket}/{key}", self.endpoint))
+            .header("authorization", authorization("s3"))
+            .send()
+            .await
+            .expect("ministack answers");
+        assert!(answer.status().is_success(), "{}", answer.status());
+        answer.text().await.expect("a body")
+    }
+
+    /// Creates a service of two tasks that run `image`, a local image of the engine, as tag `v1`,
+    /// and waits until both answer through the load balancer.
+    pub async fn web_service(&self, name: &str, image: &str) -> WebService {
+        self.json(
+            "ecr",
+            "AmazonEC2ContainerRegistry_V20150921",
+            "CreateRepository",
+            json!({"repositoryName": name}),
+        )
+        .await;
+        let reference = format!("{}/{name}:v1", self.registry());
+        docker(&["tag", image, &reference]);
+        docker(&["push", &reference]);
+
+        self.ecs("CreateCluster", json!({"clusterName": name})).await;
+        let balancer = self
+            .query(
+                "CreateLoadBalancer",
+                &[
+                    ("Name", name),
+                    ("Type", "application"),
+                    ("Subnets.member.1", "subnet-00000001"),
+                    ("Subnets.member.2", "subnet-00000002"),
+                ],
+            )
+            .await;
+        let group = self
+            .query(
+                "CreateTargetGroup",
+                &[
+                    ("Name", name),
+                    ("Protocol", "HTTP"),
+                    ("Port", "8080"),
+                    ("VpcId", "vpc-00000001"),
+                    ("TargetType", "ip"),
+                    ("HealthCheckPath", "/health"),
+                ],
+            )
+            .await;
+        let target_group = element(&group, "TargetGroupArn");
+        self.query(
+            "CreateListener",
+            &[
+                ("LoadBalancerArn", &element(&balancer, "LoadBalancerArn")),
+                ("Protocol", "HTTP"),
+                ("Port", "80"),
+                ("DefaultActions.member.1.Type", "forward"),
+                ("DefaultActions.member.1.TargetGroupArn", &target_group),
+            ],
+        )
+        .await;
+        let registered = self
+            .ecs(
+                "RegisterTaskDefinition",
+                json!({
+                    "family": name, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+                    "cpu": "256", "memory": "512",
+                    "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/exec"),
+                    "containerDefinitions": [{
+                        "name": "web", "image": reference, "essential": true,
+                        "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
+                        "environment": [{"name": "GREETING", "value": "hello"}]
+                    }]
+                }),
+            )
+            .await;
+        self.ecs(
+            "CreateService",
+            json!({
+                "cluster": name, "serviceName": name,
+                "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"],
+                "desiredCount": 2, "launchType": "FARGATE",
+                "networkConfiguration": {"awsvpcConfiguration": {
+                    "subnets": ["subnet-00000001", "subnet-00000002"],
+                    "securityGroups": ["sg-00000001"], "assignPublicIp": "ENABLED"}},
+                "loadBalancers": [{"targetGroupArn": target_group, "containerName": "web", "containerPort": 8080}],
+                "deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 200}
+            }),
+        )
+        .await;
+        // By path: ministack takes `/health` for itself whatever the Host says.
+        let url = format!("{}/_alb/{name}/", self.endpoint);
+        // ministack calls a first deployment COMPLETED at once, with no task running yet; what
+        // counts is that both tasks run and the balancer answers.
+        self.wait(name, |service| service["runningCount"] == 2).await;
+        loop {
+            let answer = self.http.get(&url).send().await.expect("ministack answers");
+            if answer.status().is_success() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        WebService {
+            name: name.to_owned(),
+            repository: format!("{}/{name}", self.registry()),
+            url,
+            target_group,
+        }
+    }
+
+    pub async fn service(&self, name: &str) -> Value {
+        let answer = self.ecs("DescribeServices", json!({"cluster": name, "services": [name]})).await;
+        answer["services"][0].clone()
+    }
+
+    /// Looks until the service is as wanted; the test runner's own limit ends a wait for ever.
+    pub async fn wait(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let service = self.service(name).await;
+            if wanted(&service) {
+                return service;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// ministack wants to see a signature and checks none.
+fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+fn element(xml: &str, name: &str) -> String {
+    let start =
+        xml.find(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}")) + name.len() + 2;
+    let end = xml[start..].find('<').expect("an end") + start;
+    xml[start..end].to_owned()
+}
