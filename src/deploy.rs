@@ -256,7 +256,7 @@ impl Deployment<'_> {
         let started = Instant::now();
         let followed = Followed {
             // What is healthy is judged by the revision that serves again.
-            has_container_health_check: self.prepared.snapshot.live_definition.has_container_health_check(),
+            health_checked_containers: self.prepared.snapshot.live_definition.health_checked_containers(),
             ..self.followed(&updated.live, updated.deployment_id, revision)
         };
         let policy = Policy { wait_for: crate::rollout::WaitFor::Steady, ..self.policy() };
@@ -274,14 +274,21 @@ impl Deployment<'_> {
     fn followed(&self, live: &LiveService, deployment_id: String, revision: &str) -> Followed {
         let before = &self.prepared.snapshot.live;
         Followed {
-            deployment_id,
             task_definition: revision.to_owned(),
             desired_count: live.service.desired_count,
             minimum_healthy_percent: live.minimum_healthy_percent,
-            has_container_health_check: self.plan.definition.has_container_health_check(),
+            health_checked_containers: self.plan.definition.health_checked_containers(),
             target_groups: live.target_groups.clone(),
-            earlier_deployments: before.service.deployments.iter().map(|d| d.id.clone()).collect(),
+            earlier_deployments: before
+                .service
+                .deployments
+                .iter()
+                .chain(&live.service.deployments)
+                .map(|deployment| deployment.id.clone())
+                .filter(|id| *id != deployment_id)
+                .collect(),
             earlier_task_definition: Some(before.task_definition.clone()),
+            deployment_id,
             // Taken before the update, so that no clock decides which events are new.
             seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
             something_ran_before: before.service.running_count > 0,

@@ -49,7 +49,7 @@ const TASKS_PER_CALL: usize = 100;
 
 impl Aws {
     /// A service, or `None` where the cluster has none of that name (HTTP 200 with `MISSING`, facts
-    /// 5.7) or it has been deleted.
+    /// 5.7). One that was deleted is INACTIVE for a while.
     ///
     /// # Errors
     /// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the cluster does not exist.
@@ -62,12 +62,7 @@ impl Aws {
             .send()
             .await
             .map_err(|error| aws_error("ecs:DescribeServices", &format!("{cluster}/{service}"), error))?;
-        Ok(answer
-            .services
-            .unwrap_or_default()
-            .into_iter()
-            .find(|found| found.status.as_deref() != Some("INACTIVE"))
-            .map(live_service))
+        Ok(answer.services.unwrap_or_default().into_iter().next().map(live_service))
     }
 
     /// A task definition by ARN, `family:revision` or, for the newest ACTIVE one, `family`: its

@@ -25,7 +25,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The configuration file [default: landfall.yml, where there is one]
-    #[arg(long, global = true, env = "LANDFALL_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "LANDFALL_CONFIG", value_name = "FILE", value_parser = path)]
     pub config: Option<PathBuf>,
     /// AWS Region
     #[arg(long, global = true, env = "LANDFALL_REGION")]
@@ -37,7 +37,7 @@ pub struct Global {
     #[arg(long, global = true, env = "LANDFALL_OUTPUT", value_enum)]
     pub output: Option<Format>,
     /// Keep the events of the run in a file, for `landfall replay`
-    #[arg(long, global = true, env = "LANDFALL_RECORD", value_name = "FILE")]
+    #[arg(long, global = true, env = "LANDFALL_RECORD", value_name = "FILE", value_parser = path)]
     pub record: Option<PathBuf>,
     /// No colours
     #[arg(long, global = true)]
@@ -113,7 +113,7 @@ pub struct ServiceArgs {
     #[arg(long, env = "LANDFALL_SERVICE")]
     pub service: Option<String>,
     /// Task definition: a JSON or YAML file [default: the revision that the service runs]
-    #[arg(long, env = "LANDFALL_TASK_DEFINITION", value_name = "FILE")]
+    #[arg(long, env = "LANDFALL_TASK_DEFINITION", value_name = "FILE", value_parser = path)]
     pub task_definition: Option<PathBuf>,
     /// The container to change [default: the only one]
     #[arg(long, env = "LANDFALL_CONTAINER", value_name = "NAME")]
@@ -125,7 +125,7 @@ pub struct ServiceArgs {
     #[arg(long, env = "LANDFALL_FROM", value_name = "SOURCE")]
     pub from: Option<String>,
     /// The .env file that the container reads
-    #[arg(long, env = "LANDFALL_ENV_FILE", value_name = "FILE")]
+    #[arg(long, env = "LANDFALL_ENV_FILE", value_name = "FILE", value_parser = path)]
     pub env_file: Option<PathBuf>,
     /// Where .env files are stored: s3://BUCKET/PREFIX
     #[arg(long, env = "LANDFALL_ENV_STORE", value_name = "S3-URL")]
@@ -233,6 +233,11 @@ fn given(value: &Option<String>) -> Option<String> {
 
 fn given_path(value: &Option<PathBuf>) -> Option<PathBuf> {
     value.clone().filter(|path| !path.as_os_str().is_empty())
+}
+
+/// As clap's own parser of paths, but for the empty one.
+fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

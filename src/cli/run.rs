@@ -130,7 +130,8 @@ fn sinks(global: &Global, environment: &Environment) -> Result<Sinks> {
         live: ProgressDrawTarget::stderr(),
     };
     let format = choose(global.output, terminal);
-    Sinks::open(format, &terminal, streams, global.record.as_deref())
+    let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
+    Sinks::open(format, &terminal, streams, record)
 }
 
 /// Writes data to standard output. A reader that has gone is no error.

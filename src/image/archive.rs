@@ -335,4 +335,4 @@ pub(super) fn no_room(file: &Path, error: std::io::Error) -> Error {
 
 #[cfg(test)]
 #[path = "archive_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -72,7 +72,7 @@ const ONE: &[u8] = b"first layer";
 const TWO: &[u8] = &[9; 300_000];
 
 /// As Docker 20.10 writes it: the third layer is the first again, by a symbolic link.
-fn legacy() -> Vec<u8> {
+pub(in crate::image) fn legacy() -> Vec<u8> {
     let config = config(&[ONE, TWO, ONE]);
     let name = format!("{}.json", hex_of(&config));
     Archive::new()

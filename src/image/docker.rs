@@ -153,3 +153,57 @@ fn is_denied(error: &reqwest::Error) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::archive::tests::legacy;
+    use crate::image::registry::fake::{Fake, Reply};
+
+    async fn open_from(export: Reply) -> Result<OpenImage> {
+        let engine = Fake::start(move |request| match request.path.as_str() {
+            "/images/app:v1/json" => Reply::new(200).body("{}"),
+            "/images/app:v1/get" => export.clone(),
+            _ => Reply::new(404).body(r#"{"message":"No such image"}"#),
+        })
+        .await;
+        let options = DockerOptions { host: Some(engine.endpoint.replace("http://", "tcp://")) };
+        let missing = open("nope", &options, String::new()).await.unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::Preflight);
+        assert!(missing.hint_text().unwrap().contains("docker build -t nope"));
+        open("app:v1", &options, "docker:app:v1".to_owned()).await
+    }
+
+    #[tokio::test]
+    async fn an_export_becomes_an_image() {
+        let image = open_from(Reply::new(200).body(legacy())).await.unwrap();
+        assert_eq!((image.blobs().len(), image.source()), (3, "docker:app:v1"));
+    }
+
+    #[tokio::test]
+    async fn an_export_that_breaks_off_or_is_refused_is_an_error() {
+        let cut = Reply::new(200).body(&legacy()[..4000]).short();
+        let refused = Reply::new(500).body(r#"{"message":"no space left on device"}"#);
+        for (reply, expected) in [(cut, "broke off"), (refused, "no space left on device")] {
+            let error = open_from(reply).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Preflight);
+            assert!(error.to_string().contains(expected) && error.hint_text().is_some(), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_named_with_docker_host() {
+        for (host, kind) in [
+            ("unix:///nonexistent/docker.sock", ErrorKind::Preflight),
+            ("ssh://user@host", ErrorKind::Usage),
+            ("/var/run/docker.sock", ErrorKind::Usage),
+        ] {
+            let options = DockerOptions { host: Some(host.to_owned()) };
+            let error = open("app", &options, String::new()).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(host), "{error}");
+            let all = format!("{error} {}", error.hint_text().unwrap());
+            assert!(all.contains("DOCKER_HOST"), "{all}");
+        }
+    }
+}

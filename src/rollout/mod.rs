@@ -1,1 +1,43 @@
 //! Following one deployment from `UpdateService` to a verdict.
+//!
+//! The core is pure: [`Rollout::observe`] takes one [`Observation`] and gives events. There is no clock,
+//! network or randomness in it, so that a recorded rollout can be replayed and a random one tested.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `observation` | the values that one look at AWS gives |
+//! | `policy` | what is followed, and how patiently |
+//! | `conditions` | the five conditions of success (design 3), on one observation alone |
+//! | `history` | which deployment leads: ours, a rollback, someone else's, or a stale answer |
+//! | `memory`, `stall` | what carries over: tasks that are missing for a moment, and how long nothing has moved |
+//! | `changes` | what is new since the last look, as events |
+//! | `findings` | the failure catalogue (facts 5), and when waiting is pointless |
+//! | `zero_downtime` | how many tasks could serve at each look |
+//! | `machine` | all of these together, and the outcome |
+//! | `watch` | the poller: looks at AWS, feeds the state machine; the only part with a clock and a network |
+
+mod changes;
+mod conditions;
+mod findings;
+mod history;
+mod machine;
+mod memory;
+mod observation;
+mod policy;
+mod stall;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod zero_downtime;
+
+pub use findings::{
+    Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
+};
+pub use machine::{Outcome, Rollout};
+pub use observation::{
+    Container, Deployment, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
+};
+pub use policy::{Followed, Policy, TargetGroupRef, WaitFor, floor};
+pub use watch::watch;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 
 use super::machine::{Outcome, Rollout};
-use super::observation::Observation;
+use super::observation::{Observation, Service};
 use crate::aws::Aws;
 use crate::emit::Emitter;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,7 +42,7 @@ pub async fn watch(
     let mut last_seen = Instant::now();
     loop {
         match look(aws, cluster, service, rollout, started).await {
-            Ok(Some(observation)) => {
+            Ok(observation) => {
                 last_seen = Instant::now();
                 let news = rollout.observe(observation);
                 if !news.is_empty() {
@@ -54,7 +54,6 @@ pub async fn watch(
                 }
                 pace = if rollout.is_moving() { QUICK } else { EASY.min(pace + EASING) };
             }
-            Ok(None) => return Ok(Outcome::ServiceGone),
             Err(error) => {
                 if is_final(&error) || last_seen.elapsed() > BLIND_LIMIT {
                     return Err(error.hint(
@@ -89,15 +88,15 @@ async fn look(
     service: &str,
     rollout: &Rollout,
     started: Instant,
-) -> Result<Option<Observation>> {
+) -> Result<Observation> {
     let targets = try_join_all(rollout.target_groups().iter().map(|group| aws.target_health(&group.arn)));
     let (live, tasks, target_groups) = tokio::try_join!(
         aws.describe_service(cluster, service),
         aws.service_tasks(cluster, service),
         targets,
     )?;
-    let Some(live) = live else { return Ok(None) };
-    Ok(Some(Observation { at: started.elapsed(), service: live.service, tasks, target_groups }))
+    let service = live.map_or_else(Service::missing, |live| live.service);
+    Ok(Observation { at: started.elapsed(), service, tasks, target_groups })
 }
 
 /// Whether the next look would fail in the same way.

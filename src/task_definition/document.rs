@@ -101,13 +101,16 @@ impl TaskDefinition {
         self.container(container)?.get("image")?.as_str()
     }
 
-    /// Whether an essential container has a health check, so that tasks report HEALTHY rather than
-    /// UNKNOWN (facts 3.2). A container is essential unless it says otherwise.
-    pub fn has_container_health_check(&self) -> bool {
-        self.containers().any(|container| {
-            let essential = container.get("essential").and_then(Value::as_bool).unwrap_or(true);
-            essential && container.get("healthCheck").is_some_and(Value::is_object)
-        })
+    /// The essential containers that have a health check: their health counts (facts 3.2). A container
+    /// is essential unless it says otherwise.
+    pub fn health_checked_containers(&self) -> Vec<String> {
+        self.containers()
+            .filter(|container| {
+                let essential = container.get("essential").and_then(Value::as_bool).unwrap_or(true);
+                essential && container.get("healthCheck").is_some_and(Value::is_object)
+            })
+            .filter_map(|container| container.get("name")?.as_str().map(str::to_owned))
+            .collect()
     }
 
     /// `linux/amd64` or `linux/arm64`: what `runtimePlatform` asks of the image (facts 1.4; X86_64 is
@@ -193,7 +196,7 @@ mod tests {
     fn health_checks_count_on_essential_containers_alone() {
         let with = |container: Value| {
             let value = json!({"family": "f", "containerDefinitions": [{"name": "a"}, container]});
-            TaskDefinition::from_value(value).unwrap().has_container_health_check()
+            TaskDefinition::from_value(value).unwrap().health_checked_containers() == ["b"]
         };
         assert!(with(json!({"name": "b", "healthCheck": {"command": ["CMD", "true"]}})));
         assert!(!with(json!({"name": "b", "essential": false, "healthCheck": {"command": ["CMD", "true"]}})));

@@ -178,7 +178,7 @@ fn waiting_for_healthy_ends_before_the_old_tasks_are_gone() {
             "deploy",
             "--sandbox",
             "--sandbox-speed",
-            SPEED,
+            "15",
             "--config",
             HELLO,
             "--output",

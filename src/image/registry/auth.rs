@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
+use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use tokio::sync::Mutex;
 
@@ -116,9 +117,14 @@ impl Auth {
             .hint(format!("run `docker login {host}`; for ECR, give this run AWS credentials"));
         }
         let message = format!("cannot {doing}: {host} refuses these credentials ({said})");
-        let hint = "allow the caller ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, \
-                    ecr:CompleteLayerUpload, ecr:PutImage and ecr:BatchGetImage on this repository; outside of ECR, log in \
-                    as a user who may push to it";
+        let hint = if answer.status == StatusCode::UNAUTHORIZED {
+            format!("run `docker login {host}` again; for ECR, see whose AWS credentials this run has")
+        } else {
+            "allow the caller ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, \
+             ecr:CompleteLayerUpload, ecr:PutImage and ecr:BatchGetImage on this repository; outside of ECR, log in \
+             as a user who may push to it"
+                .to_owned()
+        };
         Error::new(ErrorKind::Registry, message).hint(hint)
     }
 }

@@ -1,6 +1,7 @@
 //! A scripted registry for tests: a handler says what to answer to each request.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -10,62 +11,69 @@ use tokio::task::JoinHandle;
 use crate::image::digest;
 
 #[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(in crate::image) struct Request {
+    pub(in crate::image) method: String,
     /// With its query.
-    pub(super) path: String,
+    pub(in crate::image) path: String,
     headers: HashMap<String, String>,
-    pub(super) body: Vec<u8>,
+    pub(in crate::image) body: Vec<u8>,
 }
 
 impl Request {
-    pub(super) fn is(&self, method: &str, path: &str) -> bool {
+    pub(in crate::image) fn is(&self, method: &str, path: &str) -> bool {
         self.method == method && self.path.contains(path)
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::image) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
+pub(in crate::image) struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: String,
+    body: Vec<u8>,
     cut: bool,
+    short: bool,
 }
 
 impl Reply {
-    pub(super) fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new(), cut: false }
+    pub(in crate::image) fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new(), cut: false, short: false }
     }
 
     /// The connection breaks instead of an answer.
-    pub(super) fn cut() -> Self {
+    pub(in crate::image) fn cut() -> Self {
         Self { cut: true, ..Self::new(0) }
     }
 
     /// As registries write their errors.
-    pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
+    pub(in crate::image) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({"errors": [{"code": code, "message": message}]});
-        Self::new(status).body(&body.to_string())
+        Self::new(status).body(body.to_string())
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(in crate::image) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub(super) fn body(mut self, body: &str) -> Self {
-        body.clone_into(&mut self.body);
+    pub(in crate::image) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = body.as_ref().to_vec();
+        self
+    }
+
+    /// The connection breaks in the middle of the body.
+    pub(in crate::image) fn short(mut self) -> Self {
+        self.short = true;
         self
     }
 }
 
 /// Serves until it is dropped.
-pub(super) struct Fake {
-    pub(super) endpoint: String,
+pub(in crate::image) struct Fake {
+    pub(in crate::image) endpoint: String,
     log: Arc<Mutex<Vec<Request>>>,
     task: JoinHandle<()>,
 }
@@ -79,52 +87,63 @@ impl Drop for Fake {
 type Handler = Arc<Mutex<dyn FnMut(&Request) -> Reply + Send>>;
 
 impl Fake {
-    pub(super) async fn start(handler: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+    pub(in crate::image) async fn start(handler: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
+        Self::start_cutting(0, handler).await
+    }
+
+    /// Breaks the connection in the middle of the first `cuts` large bodies that it gets.
+    pub(in crate::image) async fn start_cutting(
+        cuts: i32,
+        handler: impl FnMut(&Request) -> Reply + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
         let (handler, seen): (Handler, _) = (Arc::new(Mutex::new(handler)), Arc::clone(&log));
+        let cuts = Arc::new(AtomicI32::new(cuts));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&seen)));
+                tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&seen), Arc::clone(&cuts)));
             }
         });
         Self { endpoint, log, task }
     }
 
     /// Requests that arrived whole.
-    pub(super) fn log(&self) -> Vec<Request> {
+    pub(in crate::image) fn log(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
     }
 
-    pub(super) fn count(&self, method: &str, path: &str) -> usize {
+    pub(in crate::image) fn count(&self, method: &str, path: &str) -> usize {
         self.log().iter().filter(|request| request.is(method, path)).count()
     }
 }
 
-async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Request>>>) {
+async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Request>>>, cuts: Arc<AtomicI32>) {
     let mut stream = BufReader::new(stream);
-    while let Some(request) = read(&mut stream).await {
+    while let Some(request) = read(&mut stream, &cuts).await {
         log.lock().unwrap().push(request.clone());
         let reply = (handler.lock().unwrap())(&request);
         if reply.cut {
             return;
         }
-        let mut text = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
+        let mut text = format!(
+            "HTTP/1.1 {} X\r\ncontent-length: {}\r\n",
+            reply.status,
+            reply.body.len() + usize::from(reply.short)
+        );
         for (name, value) in &reply.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         text.push_str("\r\n");
-        if request.method != "HEAD" {
-            text.push_str(&reply.body);
-        }
-        if stream.write_all(text.as_bytes()).await.is_err() {
+        let body = if request.method == "HEAD" { &[] } else { reply.body.as_slice() };
+        if stream.write_all(&[text.as_bytes(), body].concat()).await.is_err() || reply.short {
             return;
         }
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
+async fn read(stream: &mut BufReader<TcpStream>, cuts: &AtomicI32) -> Option<Request> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok()?;
     let mut parts = line.split(' ');
@@ -137,23 +156,24 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    let mut body = vec![0; length];
+    let cut = length > 100_000 && cuts.fetch_sub(1, Ordering::SeqCst) > 0;
+    let mut body = vec![0; if cut { length / 2 } else { length }];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Request { method, path, headers, body })
+    (!cut).then_some(Request { method, path, headers, body })
 }
 
 /// A registry that keeps what it gets, and is as strict as ECR about what a manifest names. It says no
 /// `Location` when it has stored something.
 #[derive(Default)]
-pub(super) struct Store {
-    pub(super) blobs: HashSet<String>,
+pub(in crate::image) struct Store {
+    pub(in crate::image) blobs: HashSet<String>,
     /// By digest and by tag; the digest of each.
-    pub(super) manifests: HashMap<String, String>,
+    pub(in crate::image) manifests: HashMap<String, String>,
     uploads: u32,
 }
 
 impl Store {
-    pub(super) fn answer(&mut self, request: &Request) -> Reply {
+    pub(in crate::image) fn answer(&mut self, request: &Request) -> Reply {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let (rest, name) = path.rsplit_once('/').unwrap();
         match (request.method.as_str(), rest.rsplit('/').next().unwrap()) {

@@ -8,7 +8,7 @@ mod retry;
 mod upload;
 
 #[cfg(test)]
-mod fake;
+pub(super) mod fake;
 #[cfg(test)]
 mod tests;
 

@@ -216,6 +216,20 @@ async fn a_blob_that_arrived_although_the_connection_broke_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_connection_cut_in_the_middle_of_a_blob_costs_a_try() {
+    let layout = simple();
+    let image = layout.open(None).unwrap();
+    for (cuts, good) in [(3, true), (4, false)] {
+        let mut store = Store::default();
+        let fake = Fake::start_cutting(cuts, move |request| store.answer(request)).await;
+        let (pushed, events) = push_with(&registry(&fake), &image, "app:v1").await;
+        assert_eq!(pushed.is_ok(), good, "{pushed:?}");
+        assert_eq!(fake.count("PUT", "/manifests/"), usize::from(good));
+        assert!(events.iter().any(|event| matches!(event, Event::BlobProgress { sent: 0, .. })));
+    }
+}
+
+#[tokio::test]
 async fn the_bytes_of_a_broken_attempt_are_taken_back() {
     let layout = simple();
     let image = layout.open(None).unwrap();

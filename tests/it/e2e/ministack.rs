@@ -21,7 +21,6 @@ pub struct WebService {
     pub name: String,
     pub repository: String,
     pub url: String,
-    pub target_group: String,
 }
 
 impl Ministack {

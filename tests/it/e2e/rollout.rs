@@ -134,16 +134,16 @@ async fn a_program_that_exits_is_explained_and_put_back() {
     let layout = load_hello(folder.path(), "crashes", "v1");
     let ministack = Ministack::connect();
     let service = ministack.web_service("crashes", "crashes:v1").await;
-    let load = Load::start(&service.url);
+    // No requests here: ministack calls every registered target healthy and registers tasks before their
+    // program has started, so its balancer sends requests to the crashing ones. On AWS a target has to
+    // pass its health check first (facts 3.5, 5.4).
     let from = format!("oci:{}", layout.display());
     let ran =
         landfall(&ministack, deploy_args(&service, &from, "v2", &["--env", "FAIL=3"])).await.expect_code(4);
-    let answers = load.stop().await;
     let report = ran.report();
     assert_eq!(report["verdict"], "rolled-back");
     assert!(findings(&report).contains(&"essential-container-exited".to_owned()), "{report}");
     assert!(report.to_string().contains("exit code 3"), "{report}");
-    assert_eq!(answers.bad, Vec::<String>::new());
     let live = ministack.service("crashes").await;
     assert_eq!(live["taskDefinition"], report["services"][0]["previous_task_definition"]);
     assert_eq!(live["runningCount"], 2);

@@ -1,0 +1,62 @@
+//! Every request that the sandbox answered.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiCall {
+    /// Real time since the sandbox started.
+    pub at: Duration,
+    /// `ecs`, `ecr`, `elasticloadbalancing`, `sts`, `s3` or `registry`.
+    pub service: String,
+    /// The operation, e.g. `UpdateService`, `PutObject` or, for the registry, `PUT blob`.
+    pub operation: String,
+    /// Whether the operation changes something.
+    pub write: bool,
+    /// What it was answered with.
+    pub http_status: u16,
+}
+
+/// What a request is, before it is answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) service: String,
+    pub(crate) operation: String,
+    pub(crate) write: bool,
+}
+
+impl Named {
+    pub(crate) fn new(service: &str, operation: &str, write: bool) -> Named {
+        Named { service: service.to_owned(), operation: operation.to_owned(), write }
+    }
+}
+
+pub(crate) struct Journal {
+    origin: Instant,
+    calls: Mutex<Vec<ApiCall>>,
+}
+
+impl Journal {
+    pub(crate) fn new() -> Journal {
+        Journal { origin: Instant::now(), calls: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ApiCall>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add(&self, named: Named, http_status: u16) {
+        let at = self.origin.elapsed();
+        let Named { service, operation, write } = named;
+        self.lock().push(ApiCall { at, service, operation, write, http_status });
+    }
+
+    pub(crate) fn calls(&self) -> Vec<ApiCall> {
+        self.lock().clone()
+    }
+}

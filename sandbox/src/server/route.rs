@@ -1,0 +1,32 @@
+//! Which API a request is for.
+
+use http::Request;
+use hyper::body::Incoming;
+
+use super::{
+    Shared,
+    answer::{Answer, header},
+    api_json, api_query, objects, registry,
+};
+
+/// Answers one request and notes it in the journal.
+pub(crate) async fn respond(shared: &Shared, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path();
+    let (named, response) = if path == "/v2" || path.starts_with("/v2/") {
+        registry::respond(shared, request).await
+    } else if header(&request, "x-amz-target").is_some() {
+        api_json::respond(shared, request).await
+    } else if is_form(&request) {
+        api_query::respond(shared, request).await
+    } else {
+        objects::respond(shared, request).await
+    };
+    shared.journal.add(named, response.status().as_u16());
+    response
+}
+
+fn is_form(request: &Request<Incoming>) -> bool {
+    request.method() == http::Method::POST
+        && header(request, "content-type")
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+}

@@ -1,0 +1,88 @@
+//! One request, one answer.
+
+use serde_json::Value;
+
+use super::{ApiError, VirtualTime, World};
+use crate::Scenario;
+
+/// The AWS APIs that a [`World`] answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Amazon Elastic Container Service.
+    Ecs,
+    /// Amazon Elastic Container Registry, the API (not the registry protocol).
+    Ecr,
+    /// Elastic Load Balancing, version 2.
+    ElasticLoadBalancing,
+    /// Security Token Service.
+    Sts,
+}
+
+impl Service {
+    /// The name as in IAM actions, e.g. `ecs`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Ecs => "ecs",
+            Service::Ecr => "ecr",
+            Service::ElasticLoadBalancing => "elasticloadbalancing",
+            Service::Sts => "sts",
+        }
+    }
+}
+
+/// Whether an operation changes something, judged by its name as IAM's access levels do.
+pub fn is_write(operation: &str) -> bool {
+    !["Describe", "List", "Get", "BatchGet", "BatchCheck", "Head"]
+        .iter()
+        .any(|prefix| operation.starts_with(prefix))
+}
+
+impl World {
+    /// Moves the world on to `now` and answers one request. An earlier `now` than before does not
+    /// turn time back.
+    ///
+    /// Errors: what AWS answers to the request, or `UnknownOperationException` for an operation
+    /// that is not modelled.
+    pub fn call(
+        &mut self,
+        service: Service,
+        operation: &str,
+        input: &Value,
+        now: VirtualTime,
+    ) -> Result<Value, ApiError> {
+        self.advance(now);
+        let throttled = self.armed
+            && self.scenario == Scenario::Throttled
+            && matches!(service, Service::Ecs | Service::ElasticLoadBalancing);
+        if throttled {
+            self.throttle.admit(operation)?;
+        }
+        match service {
+            Service::Ecs => self.call_ecs(operation, input),
+            Service::Ecr => self.call_ecr(operation, input),
+            Service::ElasticLoadBalancing => self.call_load_balancing(operation, input),
+            Service::Sts => self.call_sts(operation),
+        }
+    }
+
+    fn call_ecs(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
+        match operation {
+            "DescribeClusters" => self.describe_clusters(input),
+            "RegisterTaskDefinition" => self.register_task_definition(input),
+            "DescribeTaskDefinition" => self.describe_task_definition(input),
+            "DeregisterTaskDefinition" => self.deregister_task_definition(input),
+            "ListTaskDefinitions" => self.list_task_definitions(input),
+            "CreateService" => self.create_service(input),
+            "DescribeServices" => self.describe_services(input),
+            "UpdateService" => self.update_service(input),
+            "DeleteService" => self.delete_service(input),
+            "ListServices" => self.list_services(input),
+            "ListTasks" => self.list_tasks(input),
+            "DescribeTasks" => self.describe_tasks(input),
+            "StopTask" => self.stop_task(input),
+            "ListTagsForResource" => self.list_tags_for_resource(input),
+            "TagResource" => self.tag_resource(input),
+            _ => Err(ApiError::not_implemented("ecs", operation)),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The ECR API, and what the registry protocol asks the world.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{
+    RegistryError, StoredManifest,
+    registry::{Registry, Repository},
+};
+use crate::world::{
+    ApiError, VirtualTime, World,
+    json::{list, required, text, texts},
+};
+
+/// An authorization token's life (facts 6.1).
+const TOKEN_LIFE: Duration = Duration::from_secs(12 * 3600);
+
+impl World {
+    pub(crate) fn call_ecr(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
+        match operation {
+            "GetAuthorizationToken" => Ok(self.authorization_token()),
+            "DescribeRepositories" => self.describe_repositories(input),
+            "CreateRepository" => self.api_create_repository(input),
+            "DescribeImages" => self.describe_images(input),
+            "BatchGetImage" => self.batch_get_image(input),
+            _ => Err(ApiError::not_implemented("ecr", operation)),
+        }
+    }
+
+    /// The password of the registry's one user, `AWS`.
+    pub fn registry_password(&self) -> &str {
+        &self.registry.password
+    }
+
+    /// Whether a repository exists.
+    ///
+    /// Errors: [`RegistryError::RepositoryMissing`].
+    pub fn check_repository(&self, repository: &str) -> Result<(), RegistryError> {
+        self.registry.repository(repository).map(|_| ())
+    }
+
+    /// Whether a repository has a blob.
+    ///
+    /// Errors: [`RegistryError::RepositoryMissing`].
+    pub fn has_blob(&self, repository: &str, digest: &str) -> Result<bool, RegistryError> {
+        Ok(self.registry.repository(repository)?.blobs.contains(digest))
+    }
+
+    /// Notes that a repository has a blob now.
+    ///
+    /// Errors: [`RegistryError::RepositoryMissing`].
+    pub fn add_blob(&mut self, repository: &str, digest: &str) -> Result<(), RegistryError> {
+        self.registry.repository_mut(repository)?.blobs.insert(digest.to_owned());
+        Ok(())
+    }
+
+    /// A manifest by tag or digest.
+    ///
+    /// Errors: [`RegistryError::RepositoryMissing`].
+    pub fn manifest(
+        &self,
+        repository: &str,
+        reference: &str,
+    ) -> Result<Option<StoredManifest>, RegistryError> {
+        Ok(self.registry.repository(repository)?.manifest(reference).cloned())
+    }
+
+    /// Takes in a manifest under a tag or its digest, and returns its digest.
+    ///
+    /// Errors: [`RegistryError`], e.g. when a blob that it names is not there.
+    pub fn put_manifest(
+        &mut self,
+        repository: &str,
+        reference: &str,
+        media_type: &str,
+        body: Vec<u8>,
+        now: VirtualTime,
+    ) -> Result<String, RegistryError> {
+        self.advance(now);
+        let now = self.now;
+        self.registry.repository_mut(repository)?.put_manifest(reference, media_type, body, now)
+    }
+
+    fn authorization_token(&self) -> Value {
+        let Registry { host, password, .. } = &self.registry;
+        json!({ "authorizationData": [{
+            "authorizationToken": STANDARD.encode(format!("AWS:{password}")),
+            "expiresAt": (self.now + TOKEN_LIFE).epoch_seconds(),
+            "proxyEndpoint": format!("http://{host}"),
+        }]})
+    }
+
+    fn ecr_repository(&self, name: &str) -> Result<&Repository, ApiError> {
+        self.registry.repository(name).map_err(|_| {
+            ApiError::client(
+                "RepositoryNotFoundException",
+                format!(
+                    "The repository with name '{name}' does not exist in the registry with id '{}'",
+                    self.account
+                ),
+            )
+        })
+    }
+
+    fn render_repository(&self, repository: &Repository) -> Value {
+        json!({
+            "repositoryArn": format!("arn:aws:ecr:{}:{}:repository/{}", self.region, self.account, repository.name),
+            "registryId": self.account,
+            "repositoryName": repository.name,
+            "repositoryUri": format!("{}/{}", self.registry.host, repository.name),
+            "createdAt": repository.created_at.epoch_seconds(),
+            "imageTagMutability": "MUTABLE",
+            "imageScanningConfiguration": { "scanOnPush": false },
+            "encryptionConfiguration": { "encryptionType": "AES256" },
+        })
+    }
+
+    fn describe_repositories(&self, input: &Value) -> Result<Value, ApiError> {
+        let names = texts(input, "repositoryNames");
+        let repositories: Vec<Value> = if names.is_empty() {
+            self.registry.repositories.values().map(|repository| self.render_repository(repository)).collect()
+        } else {
+            names
+                .into_iter()
+                .map(|name| Ok(self.render_repository(self.ecr_repository(name)?)))
+                .collect::<Result<_, ApiError>>()?
+        };
+        Ok(json!({ "repositories": repositories }))
+    }
+
+    fn api_create_repository(&mut self, input: &Value) -> Result<Value, ApiError> {
+        let name = required(input, "repositoryName")?;
+        if self.registry.repositories.contains_key(name) {
+            return Err(ApiError::client(
+                "RepositoryAlreadyExistsException",
+                format!(
+                    "The repository with name '{name}' already exists in the registry with id '{}'",
+                    self.account
+                ),
+            ));
+        }
+        self.create_repository(name);
+        Ok(json!({ "repository": self.render_repository(self.ecr_repository(name)?) }))
+    }
+
+    fn describe_images(&self, input: &Value) -> Result<Value, ApiError> {
+        let name = required(input, "repositoryName")?;
+        let repository = self.ecr_repository(name)?;
+        let asked = list(input, "imageIds");
+        let found: Vec<&StoredManifest> = if asked.is_empty() {
+            repository.manifests.values().collect()
+        } else {
+            asked
+                .iter()
+                .map(|id| find_image(repository, id).ok_or_else(|| self.image_not_found(name, id)))
+                .collect::<Result<_, _>>()?
+        };
+        let details: Vec<Value> = found
+            .into_iter()
+            .map(|manifest| {
+                json!({
+                    "registryId": self.account,
+                    "repositoryName": name,
+                    "imageDigest": manifest.digest,
+                    "imageTags": tags_of(repository, &manifest.digest),
+                    "imageSizeInBytes": image_size(&manifest.body),
+                    "imagePushedAt": manifest.pushed_at.epoch_seconds(),
+                    "imageManifestMediaType": manifest.media_type,
+                    "imageStatus": "ACTIVE",
+                })
+            })
+            .collect();
+        Ok(json!({ "imageDetails": details }))
+    }
+
+    fn image_not_found(&self, repository: &str, id: &Value) -> ApiError {
+        let tag = text(id, "imageTag").unwrap_or("null");
+        let digest = text(id, "imageDigest").unwrap_or("null");
+        ApiError::client(
+            "ImageNotFoundException",
+            format!(
+                "The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the repository with name '{repository}' in the registry with id '{}'",
+                self.account
+            ),
+        )
+    }
+
+    fn batch_get_image(&self, input: &Value) -> Result<Value, ApiError> {
+        let name = required(input, "repositoryName")?;
+        let repository = self.ecr_repository(name)?;
+        let mut images = Vec::new();
+        let mut failures = Vec::new();
+        for id in list(input, "imageIds") {
+            match find_image(repository, id) {
+                Some(manifest) => images.push(json!({
+                    "registryId": self.account,
+                    "repositoryName": name,
+                    "imageId": {
+                        "imageDigest": manifest.digest,
+                        "imageTag": text(id, "imageTag"),
+                    },
+                    "imageManifest": String::from_utf8_lossy(&manifest.body),
+                    "imageManifestMediaType": manifest.media_type,
+                })),
+                None => failures.push(json!({
+                    "imageId": id,
+                    "failureCode": "ImageNotFound",
+                    "failureReason": "Requested image not found",
+                })),
+            }
+        }
+        Ok(json!({ "images": images, "failures": failures }))
+    }
+}
+
+fn find_image<'a>(repository: &'a Repository, id: &Value) -> Option<&'a StoredManifest> {
+    repository.manifest(text(id, "imageDigest").or_else(|| text(id, "imageTag"))?)
+}
+
+fn tags_of<'a>(repository: &'a Repository, digest: &str) -> Vec<&'a str> {
+    let tags = repository.tags.iter().filter(|(_, tagged)| *tagged == digest);
+    tags.map(|(tag, _)| tag.as_str()).collect()
+}
+
+/// ECR adds up the sizes that the manifest gives.
+fn image_size(manifest: &[u8]) -> u64 {
+    let manifest: Value = serde_json::from_slice(manifest).unwrap_or_default();
+    let layers = manifest["layers"].as_array().into_iter().flatten();
+    layers.chain(manifest.get("config")).filter_map(|blob| blob["size"].as_u64()).sum()
+}

@@ -1,0 +1,26 @@
+//! The sandbox's AWS account as a pure value: requests and the time go in, answers come out.
+
+mod account;
+mod api_error;
+mod call;
+mod images;
+mod json;
+mod load_balancing;
+mod object_store;
+mod random;
+mod rolling_update;
+mod services;
+mod state;
+mod task_definitions;
+mod tasks;
+mod throttling;
+mod time;
+
+pub use api_error::ApiError;
+pub use call::{Service, is_write};
+pub use images::{RegistryError, StoredManifest};
+pub use load_balancing::TargetGroupOptions;
+pub use object_store::{EveryObject, ObjectStore};
+pub use rolling_update::Truth;
+pub use state::{NeverSteady, World, WorldOptions};
+pub use time::VirtualTime;

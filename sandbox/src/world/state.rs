@@ -1,0 +1,215 @@
+//! The world: everything the sandbox's AWS account holds.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::{
+    ApiError, ObjectStore, VirtualTime,
+    images::Registry,
+    load_balancing::{TargetGroup, TargetGroupOptions},
+    random::Random,
+    services::Service,
+    task_definitions::TaskDefinitions,
+    tasks::Task,
+    throttling::Throttle,
+};
+use crate::Scenario;
+
+/// What a [`World`] is made from.
+pub struct WorldOptions {
+    /// The Region in every ARN.
+    pub region: String,
+    /// The account in every ARN.
+    pub account: String,
+    /// `host:port` under which the image registry is reached.
+    pub registry_host: String,
+    /// What goes wrong after [`World::settle`].
+    pub scenario: Scenario,
+    /// Decides every jitter and identifier.
+    pub seed: u64,
+    /// What time it is at first.
+    pub start: VirtualTime,
+    /// Where environment files are looked up.
+    pub objects: Box<dyn ObjectStore>,
+}
+
+/// A cluster. Fargate clusters hold nothing of their own.
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+}
+
+/// The state of one AWS account in one Region, and its time.
+///
+/// It is pure: no clock, no network, no threads. [`World::call`] says what time it is.
+pub struct World {
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) now: VirtualTime,
+    pub(crate) random: Random,
+    pub(crate) scenario: Scenario,
+    /// Whether the scenario is in force.
+    pub(crate) armed: bool,
+    /// ARNs of the revisions that existed when the scenario came into force.
+    pub(crate) seeded_revisions: HashSet<String>,
+    pub(crate) clusters: BTreeMap<String, Cluster>,
+    pub(crate) task_definitions: TaskDefinitions,
+    pub(crate) services: Vec<Service>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) target_groups: Vec<TargetGroup>,
+    pub(crate) registry: Registry,
+    pub(crate) objects: Box<dyn ObjectStore>,
+    pub(crate) throttle: Throttle,
+}
+
+impl World {
+    /// An empty account.
+    pub fn new(options: WorldOptions) -> World {
+        World {
+            region: options.region,
+            account: options.account,
+            now: options.start,
+            random: Random::new(options.seed),
+            scenario: options.scenario,
+            armed: false,
+            seeded_revisions: HashSet::new(),
+            clusters: BTreeMap::new(),
+            task_definitions: TaskDefinitions::default(),
+            services: Vec::new(),
+            tasks: Vec::new(),
+            target_groups: Vec::new(),
+            registry: Registry::new(options.registry_host, options.seed),
+            objects: options.objects,
+            // Its own sequence, so that throttling does not change the deployment's jitter.
+            throttle: Throttle::new(options.seed ^ 0x7468_726f_7474_6c65),
+        }
+    }
+
+    /// What time it is in the world.
+    pub fn now(&self) -> VirtualTime {
+        self.now
+    }
+
+    /// Makes a cluster; an existing one is left alone.
+    pub fn create_cluster(&mut self, name: &str) {
+        self.clusters.entry(name.to_owned()).or_insert_with(|| Cluster { name: name.to_owned() });
+    }
+
+    /// Makes an image repository; an existing one is left alone.
+    pub fn create_repository(&mut self, name: &str) {
+        let now = self.now;
+        self.registry.create(name, now);
+    }
+
+    /// Makes a target group of type `ip` that has a load balancer, and returns its ARN. A group of
+    /// that name is left alone.
+    pub fn create_target_group(&mut self, name: &str, options: TargetGroupOptions) -> String {
+        if let Some(group) = self.target_groups.iter().find(|group| group.name == name) {
+            return group.arn.clone();
+        }
+        let prefix = format!("arn:aws:elasticloadbalancing:{}:{}", self.region, self.account);
+        let arn = format!("{prefix}:targetgroup/{name}/{}", self.random.hex(16));
+        let load_balancer = format!("{prefix}:loadbalancer/app/{name}/{}", self.random.hex(16));
+        self.target_groups.push(TargetGroup {
+            name: name.to_owned(),
+            arn: arn.clone(),
+            load_balancer,
+            options,
+            created_at: self.now,
+            targets: Vec::new(),
+        });
+        arn
+    }
+
+    /// Registers a task definition from the JSON of RegisterTaskDefinition and returns its ARN.
+    ///
+    /// Errors: as RegisterTaskDefinition answers.
+    pub fn seed_task_definition(&mut self, input: &Value) -> Result<String, ApiError> {
+        let answer = self.register_task_definition(input)?;
+        Ok(answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Creates a service from the JSON of CreateService and returns its ARN. Its tasks start when
+    /// time goes on.
+    ///
+    /// Errors: as CreateService answers.
+    pub fn seed_service(&mut self, input: &Value) -> Result<String, ApiError> {
+        let answer = self.create_service(input)?;
+        Ok(answer["service"]["serviceArn"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Moves time on until every service is steady, puts the scenario in force and returns the new time.
+    ///
+    /// Errors: [`NeverSteady`] when a service is not steady within a virtual hour.
+    pub fn settle(&mut self) -> Result<VirtualTime, NeverSteady> {
+        let limit = self.now + Duration::from_secs(3600);
+        while let Some(service) = self.services.iter().find(|service| !self.is_steady(service)) {
+            let name = service.name.clone();
+            match self.next_due() {
+                Some(due) if due <= limit => self.advance(due),
+                _ => {
+                    let reason = self
+                        .tasks
+                        .iter()
+                        .rev()
+                        .find_map(|task| task.stopped_reason.clone())
+                        .unwrap_or_else(|| "its tasks do not become healthy".to_owned());
+                    return Err(NeverSteady { service: name, reason });
+                }
+            }
+        }
+        self.arm();
+        Ok(self.now)
+    }
+
+    fn arm(&mut self) {
+        if self.armed {
+            return;
+        }
+        self.armed = true;
+        self.seeded_revisions = self.task_definitions.arns().collect();
+        if self.scenario == Scenario::BreakerRollback {
+            for service in &mut self.services {
+                service.enable_circuit_breaker();
+            }
+        }
+    }
+
+    /// The name of the cluster that a request means: a name, an ARN, or `default`.
+    pub(crate) fn cluster_name(&self, input: &Value) -> Result<String, ApiError> {
+        let given = super::json::text(input, "cluster").unwrap_or("default");
+        let name = given.rsplit('/').next().unwrap_or(given);
+        if self.clusters.contains_key(name) {
+            Ok(name.to_owned())
+        } else {
+            Err(ApiError::client("ClusterNotFoundException", "Cluster not found."))
+        }
+    }
+
+    /// `arn:aws:ecs:REGION:ACCOUNT:REST`
+    pub(crate) fn ecs_arn(&self, rest: &str) -> String {
+        format!("arn:aws:ecs:{}:{}:{rest}", self.region, self.account)
+    }
+
+    pub(crate) fn cluster_arn(&self, cluster: &str) -> String {
+        self.ecs_arn(&format!("cluster/{cluster}"))
+    }
+
+    /// The caller's ARN, the same for every caller.
+    pub(crate) fn caller_arn(&self) -> String {
+        format!("arn:aws:iam::{}:user/sandbox", self.account)
+    }
+}
+
+/// A service does not reach its steady state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the service {service} does not become steady: {reason}")]
+pub struct NeverSteady {
+    /// The service's name.
+    pub service: String,
+    /// What its last stopped task said.
+    pub reason: String,
+}

@@ -1,0 +1,114 @@
+//! A task as DescribeTasks shows it.
+
+use serde_json::{Value, json};
+
+use super::{Container, Task, TaskStatus};
+use crate::world::World;
+
+impl World {
+    pub(super) fn render_task(&self, task: &Task) -> Value {
+        let desired = if task.wanted { "RUNNING" } else { "STOPPED" };
+        let mut rendered = json!({
+            "attachments": [self.render_attachment(task)],
+            "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
+            "availabilityZone": task.zone,
+            "clusterArn": self.cluster_arn(&task.cluster),
+            "connectivity": task.pull_started_at.map(|_| "CONNECTED"),
+            "connectivityAt": task.pull_started_at.map(|at| at.epoch_seconds()),
+            "containers": task.containers.iter().map(|it| self.render_container(task, it)).collect::<Vec<_>>(),
+            "cpu": task.cpu,
+            "createdAt": task.created_at.epoch_seconds(),
+            "desiredStatus": desired,
+            "enableExecuteCommand": false,
+            "ephemeralStorage": { "sizeInGiB": 20 },
+            "executionStoppedAt": task.execution_stopped_at.map(|at| at.epoch_seconds()),
+            "group": format!("service:{}", task.service),
+            "healthStatus": task.health().name(),
+            "lastStatus": task.status.name(),
+            "launchType": "FARGATE",
+            "memory": task.memory,
+            "overrides": {
+                "containerOverrides": task.containers.iter().map(|it| json!({ "name": it.name })).collect::<Vec<_>>(),
+                "inferenceAcceleratorOverrides": [],
+            },
+            "platformFamily": "Linux",
+            "platformVersion": "1.4.0",
+            "pullStartedAt": task.pull_started_at.map(|at| at.epoch_seconds()),
+            "pullStoppedAt": task.pull_stopped_at.map(|at| at.epoch_seconds()),
+            "startedAt": task.started_at.map(|at| at.epoch_seconds()),
+            "startedBy": task.deployment,
+            "stopCode": task.stop_code,
+            "stoppedAt": task.stopped_at.map(|at| at.epoch_seconds()),
+            "stoppedReason": task.stopped_reason,
+            "stoppingAt": task.stopping_at.map(|at| at.epoch_seconds()),
+            "tags": [],
+            "taskArn": task.arn,
+            "taskDefinitionArn": task.task_definition,
+            "version": 1,
+        });
+        leave_out_nulls(&mut rendered);
+        rendered
+    }
+
+    fn render_attachment(&self, task: &Task) -> Value {
+        let attached = task.status > TaskStatus::Provisioning;
+        let status = match task.status {
+            TaskStatus::Provisioning => "PRECREATED",
+            TaskStatus::Deprovisioning => "DETACHING",
+            TaskStatus::Stopped => "DELETED",
+            _ => "ATTACHED",
+        };
+        let mut details = vec![json!({ "name": "subnetId", "value": task.subnet })];
+        if attached {
+            for (name, value) in [
+                ("networkInterfaceId", &task.interface),
+                ("macAddress", &task.mac),
+                (
+                    "privateDnsName",
+                    &format!("ip-{}.{}.compute.internal", task.address.replace('.', "-"), self.region),
+                ),
+                ("privateIPv4Address", &task.address),
+            ] {
+                details.push(json!({ "name": name, "value": value }));
+            }
+        }
+        json!({ "id": task.attachment, "type": "ElasticNetworkInterface", "status": status, "details": details })
+    }
+
+    fn render_container(&self, task: &Task, container: &Container) -> Value {
+        let created = task.pull_stopped_at.is_some();
+        let status = match task.status {
+            TaskStatus::Running | TaskStatus::Deactivating | TaskStatus::Stopping => "RUNNING",
+            TaskStatus::Deprovisioning | TaskStatus::Stopped => "STOPPED",
+            _ => "PENDING",
+        };
+        let interfaces = match task.status {
+            TaskStatus::Provisioning => json!([]),
+            _ => json!([{ "attachmentId": task.attachment, "privateIpv4Address": task.address }]),
+        };
+        let mut rendered = json!({
+            "containerArn": format!("{}/{}", task.arn.replacen(":task/", ":container/", 1), container.name),
+            "taskArn": task.arn,
+            "name": container.name,
+            "image": container.image,
+            "imageDigest": container.image_digest,
+            "runtimeId": created.then_some(&container.runtime_id),
+            "lastStatus": status,
+            "exitCode": container.exit_code,
+            "reason": container.reason,
+            "networkBindings": [],
+            "networkInterfaces": interfaces,
+            "healthStatus": container.health.name(),
+            "cpu": container.cpu,
+        });
+        leave_out_nulls(&mut rendered);
+        rendered
+    }
+}
+
+/// AWS leaves out what is not known yet.
+fn leave_out_nulls(value: &mut Value) {
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+}

@@ -1,0 +1,202 @@
+//! The five conditions of success (design 3, "What success means"), judged on one observation alone.
+
+use super::observation::{Deployment, Observation, Task, target_group_name};
+use super::policy::{Followed, TargetGroupRef};
+
+/// Which of the five conditions hold, and what is missing where one does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Conditions {
+    /// 1: the followed deployment is PRIMARY with the registered revision, and ECS has not failed it.
+    pub primary: bool,
+    /// 2: its counts are those that the service wants.
+    pub counts: bool,
+    /// 3: every one of its tasks is RUNNING and healthy.
+    pub tasks: bool,
+    /// 4: every target group finds every one of its tasks healthy.
+    pub targets: bool,
+    /// 5: it is COMPLETED, and the old deployments have drained.
+    pub completed: bool,
+    /// How many of its tasks meet 3 and 4.
+    pub ready: Vec<String>,
+    /// How many tasks the service wants.
+    pub desired: u32,
+    missing: Vec<String>,
+}
+
+impl Conditions {
+    /// Judges one observation.
+    pub fn evaluate(followed: &Followed, observation: &Observation) -> Self {
+        let desired = observation.service.desired_count;
+        let ours = observation.service.deployment(&followed.deployment_id);
+        // Tasks that ECS is stopping are on their way out and count for nothing (facts 3.1).
+        let live: Vec<&Task> =
+            observation.tasks.iter().filter(|task| followed.owns(task) && !task.is_leaving()).collect();
+        let mut missing = Vec::new();
+
+        let primary = check_primary(followed, ours, &mut missing);
+        let counts = check_counts(ours, desired, &mut missing);
+
+        // An eventually consistent listing can lack tasks; that every listed one is well is then not enough.
+        let listed = u32::try_from(live.len()).unwrap_or(u32::MAX) >= desired;
+        if !listed {
+            missing.push(format!("{} of {desired} tasks are listed", live.len()));
+        }
+        let (mut tasks, mut targets) = (listed, listed);
+        let mut ready = Vec::new();
+        for task in live {
+            let unwell = task_trouble(followed, task);
+            let unreached: Vec<String> = followed
+                .target_groups
+                .iter()
+                .filter_map(|group| target_trouble(observation, group, task))
+                .collect();
+            tasks &= unwell.is_none();
+            targets &= unreached.is_empty();
+            if unwell.is_none() && unreached.is_empty() {
+                ready.push(task.id().to_owned());
+            }
+            missing.extend(unwell);
+            missing.extend(unreached);
+        }
+        let completed = check_completed(followed, ours, observation, &mut missing);
+        Self { primary, counts, tasks, targets, completed, ready, desired, missing }
+    }
+
+    /// Conditions 1 to 4. Of a service that wants no task they hold at once and mean nothing, so that
+    /// one has to be COMPLETED, too.
+    pub fn healthy(&self) -> bool {
+        self.primary && self.counts && self.tasks && self.targets && (self.desired > 0 || self.completed)
+    }
+
+    /// All five.
+    pub fn steady(&self) -> bool {
+        self.healthy() && self.completed
+    }
+
+    /// What is missing, for a person: a few phrases, or the number of the rest.
+    pub fn missing(&self) -> String {
+        const SHOWN: usize = 4;
+        let mut text = format!("{} of {} tasks healthy", self.ready.len(), self.desired);
+        for phrase in self.missing.iter().take(SHOWN) {
+            text.push_str("; ");
+            text.push_str(phrase);
+        }
+        if self.missing.len() > SHOWN {
+            text.push_str(&format!("; and {} more", self.missing.len() - SHOWN));
+        }
+        text
+    }
+}
+
+fn check_primary(followed: &Followed, ours: Option<&Deployment>, missing: &mut Vec<String>) -> bool {
+    let Some(ours) = ours else {
+        missing.push(format!("deployment {} is not listed", followed.deployment_id));
+        return false;
+    };
+    if ours.status != "PRIMARY" {
+        missing.push(format!("deployment {} is {} and not PRIMARY", ours.id, ours.status));
+    }
+    if ours.task_definition != followed.task_definition {
+        missing.push(format!("deployment {} runs {}", ours.id, ours.task_definition));
+    }
+    if ours.is_in("FAILED") {
+        missing.push(format!("deployment {} is FAILED", ours.id));
+    }
+    ours.status == "PRIMARY" && ours.task_definition == followed.task_definition && !ours.is_in("FAILED")
+}
+
+fn check_counts(ours: Option<&Deployment>, desired: u32, missing: &mut Vec<String>) -> bool {
+    let Some(ours) = ours else { return false };
+    if ours.running != desired {
+        missing.push(format!("{} of {desired} tasks RUNNING", ours.running));
+    }
+    if ours.pending != 0 {
+        missing.push(format!("{} tasks PENDING", ours.pending));
+    }
+    ours.running == desired && ours.pending == 0
+}
+
+/// What keeps a task from condition 3.
+fn task_trouble(followed: &Followed, task: &Task) -> Option<String> {
+    if task.last_status != "RUNNING" {
+        return Some(format!("task {} is {}", task.id(), task.last_status));
+    }
+    if is_well(followed, task) {
+        return None;
+    }
+    Some(format!("task {} is RUNNING and {}", task.id(), task.health_status))
+}
+
+/// Container health: UNKNOWN is no failure for a task without a health check, and of a task with some it
+/// is the checked containers that count (facts 3.2).
+fn is_well(followed: &Followed, task: &Task) -> bool {
+    match task.health_status.as_str() {
+        "HEALTHY" => true,
+        "UNHEALTHY" => false,
+        _ => followed.health_checked_containers.iter().all(|name| {
+            task.containers.iter().any(|container| {
+                container.name == *name && container.health_status.as_deref() == Some("HEALTHY")
+            })
+        }),
+    }
+}
+
+/// What keeps a task from condition 4 in one target group. Targets of other addresses, draining old ones
+/// among them, do not matter.
+fn target_trouble(observation: &Observation, group: &TargetGroupRef, task: &Task) -> Option<String> {
+    let name = target_group_name(&group.arn);
+    let Some(health) = observation.target_group(&group.arn) else {
+        return Some(format!("target group {name} did not answer"));
+    };
+    let Some(ip) = &task.private_ip else {
+        return Some(format!("task {} has no address yet", task.id()));
+    };
+    match health.target(ip, Some(group.container_port)) {
+        Some(target) if target.is_healthy() => None,
+        Some(target) => {
+            let reason = target.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            Some(format!("target {ip}:{} in {name} is {}{reason}", group.container_port, target.state))
+        }
+        None => {
+            Some(format!("task {} is not registered in {name} as {ip}:{}", task.id(), group.container_port))
+        }
+    }
+}
+
+fn check_completed(
+    followed: &Followed,
+    ours: Option<&Deployment>,
+    observation: &Observation,
+    missing: &mut Vec<String>,
+) -> bool {
+    let Some(ours) = ours else { return false };
+    let others = || observation.service.deployments.iter().filter(|other| other.id != followed.deployment_id);
+    // A FAILED deployment may stay listed without tasks; that is no old task that still serves.
+    let busy: u32 =
+        others().map(|other| other.running.saturating_add(other.pending)).fold(0, u32::saturating_add);
+    let leaving = observation.tasks.iter().filter(|task| !followed.owns(task) && is_draining(task)).count();
+    let completed = match ours.rollout_state.as_deref() {
+        Some("COMPLETED") => true,
+        Some(state) => {
+            missing.push(format!("the rollout is {state}"));
+            false
+        }
+        // Classic Load Balancers have no rollout state (facts 3.6): then only the list of deployments tells.
+        None => {
+            let alone = others().all(|other| other.status == "INACTIVE");
+            if !alone {
+                missing.push("older deployments are listed".to_owned());
+            }
+            alone
+        }
+    };
+    if busy > 0 || leaving > 0 {
+        missing.push(format!("{} tasks of older deployments have not stopped", leaving.max(busy as usize)));
+    }
+    completed && busy == 0 && leaving == 0
+}
+
+/// A task whose containers may still run. DEPROVISIONING removes the network interface after the stop.
+fn is_draining(task: &Task) -> bool {
+    !matches!(task.last_status.as_str(), "STOPPED" | "DELETED" | "DEPROVISIONING")
+}

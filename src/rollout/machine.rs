@@ -1,0 +1,436 @@
+//! The state machine of a rollout: one observation in, events out, and an outcome in the end.
+
+use std::time::Duration;
+
+use super::changes::Changes;
+use super::conditions::Conditions;
+use super::findings::{Ledger, Sight};
+use super::history::{Absence, History, Leader, says_rollback};
+use super::memory::Memory;
+use super::observation::{Deployment, Observation, Service};
+use super::policy::{Followed, Policy, TargetGroupRef, WaitFor};
+use super::stall::{StallClock, waits_for_room};
+use super::zero_downtime::{Meter, millis};
+use crate::event::{Event, Finding, RollbackBy, ZeroDowntime};
+
+/// A FAILED deployment whose rollback does not begin within this time and this many observations has none.
+const NO_ROLLBACK_AFTER: Duration = Duration::from_secs(20);
+const NO_ROLLBACK_OBSERVATIONS: u32 = 3;
+
+/// How a rollout ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The conditions of success held in one observation.
+    Succeeded {
+        /// When 1 to 4 first held.
+        healthy_at: Duration,
+        /// When all five held; absent where that was not waited for.
+        steady_at: Option<Duration>,
+    },
+    /// It cannot succeed, and the service has not been put back.
+    Failed {
+        /// In one sentence.
+        reason: String,
+    },
+    /// ECS has put the service back, or has begun to.
+    RolledBackByEcs {
+        /// To which revision.
+        task_definition: String,
+        /// Whether the service is steady again.
+        complete: bool,
+    },
+    /// Someone else's deployment took over.
+    Superseded {
+        /// Its id.
+        by_deployment: String,
+        /// What it runs.
+        task_definition: String,
+    },
+    /// The time limit ran out.
+    TimedOut {
+        /// What was missing.
+        reason: String,
+    },
+    /// The service was deleted.
+    ServiceGone,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Ours leads, as far as is known.
+    Following,
+    /// ECS has failed ours; it may roll back in a moment.
+    Failed { since: Duration, observations: u32, reason: String },
+    /// ECS puts the service back by this deployment.
+    RollingBack { deployment: String, task_definition: String },
+}
+
+/// Follows one deployment. Give it every observation, in order, until there is an [`outcome`](Self::outcome).
+#[derive(Debug)]
+pub struct Rollout {
+    followed: Followed,
+    policy: Policy,
+    phase: Phase,
+    history: History,
+    changes: Changes,
+    memory: Memory,
+    ledger: Ledger,
+    meter: Meter,
+    stall: StallClock,
+    service_absence: Absence,
+    healthy_at: Option<Duration>,
+    outcome: Option<Outcome>,
+    progress: (u32, u32),
+    moving: bool,
+    quiet: bool,
+}
+
+impl Rollout {
+    /// Begins to follow a deployment.
+    pub fn new(mut followed: Followed, policy: Policy) -> Self {
+        let seen_events = std::mem::take(&mut followed.seen_event_ids);
+        Self {
+            phase: Phase::Following,
+            history: History::new(&followed),
+            changes: Changes::new(seen_events),
+            memory: Memory::default(),
+            ledger: Ledger::default(),
+            meter: Meter::new(&followed),
+            stall: StallClock::default(),
+            service_absence: Absence::default(),
+            healthy_at: None,
+            outcome: None,
+            progress: (0, followed.desired_count),
+            moving: true,
+            quiet: false,
+            followed,
+            policy,
+        }
+    }
+
+    /// Leaves out [`Event::Healthy`] and [`Event::Steady`], which are said of the run's own deployment and
+    /// not of the rollback after it.
+    pub fn set_rollback(&mut self) {
+        self.quiet = true;
+    }
+
+    /// Takes one observation in and tells what is new. After the outcome nothing is.
+    pub fn observe(&mut self, mut observation: Observation) -> Vec<Event> {
+        if self.outcome.is_some() {
+            return Vec::new();
+        }
+        observation.deduplicate();
+        let mut events = Vec::new();
+        self.take_in(&observation, &mut events);
+        self.moving = !events.is_empty();
+        events
+    }
+
+    /// How it ended, once it has.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// What was measured so far. `proven` is for the probe to say.
+    pub fn zero_downtime(&self) -> ZeroDowntime {
+        self.meter.report(&self.followed)
+    }
+
+    /// What was diagnosed so far, in order of appearance.
+    pub fn findings(&self) -> &[Finding] {
+        self.ledger.findings()
+    }
+
+    /// Whether the last observation brought anything new: for the pace of looking.
+    pub fn is_moving(&self) -> bool {
+        self.moving
+    }
+
+    /// How many tasks of the followed deployment meet every condition, and how many are wanted.
+    pub fn progress(&self) -> (u32, u32) {
+        self.progress
+    }
+
+    /// Whose health every observation has to have.
+    pub fn target_groups(&self) -> &[TargetGroupRef] {
+        &self.followed.target_groups
+    }
+
+    /// The followed revision.
+    pub fn task_definition(&self) -> &str {
+        &self.followed.task_definition
+    }
+
+    /// When conditions 1 to 4 first held.
+    pub fn healthy_at(&self) -> Option<Duration> {
+        self.healthy_at
+    }
+
+    fn take_in(&mut self, observation: &Observation, events: &mut Vec<Event>) {
+        let at = observation.at;
+        match observation.service.status.as_str() {
+            "ACTIVE" => self.service_absence.present(),
+            Service::MISSING => {
+                if self.service_absence.missing(at) {
+                    self.outcome = Some(Outcome::ServiceGone);
+                } else {
+                    self.check_time(at, "the service is not listed", events);
+                }
+                return;
+            }
+            _ => {
+                self.outcome = Some(Outcome::ServiceGone);
+                return;
+            }
+        }
+
+        let leader = self.history.look(&self.followed, &observation.service, at);
+        self.memory.remember(&self.followed, &observation.tasks);
+        let conditions = Conditions::evaluate(&self.followed, observation);
+        self.progress = (u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX), conditions.desired);
+        self.meter.sample(&self.followed, observation, self.memory.tasks());
+
+        events.extend(self.changes.deployments(&self.followed, &self.history, observation));
+        events.extend(self.changes.tasks(&self.followed, &self.history, observation));
+        let news = self.changes.new_service_events(observation);
+        events.extend(news.iter().map(|event| Event::ServiceMessage { message: event.message.clone() }));
+        let newly_healthy = self.memory.became_healthy(&self.followed, &conditions.ready, at);
+        let leads = matches!(leader, Leader::Ours(ours) if !ours.is_in("FAILED"));
+        let findings = self.ledger.observe(&Sight {
+            followed: &self.followed,
+            observation,
+            newly_healthy,
+            leads,
+            new_events: &news,
+            other_tasks: self.memory.others(),
+        });
+        events.extend(findings.into_iter().map(|finding| Event::FindingMade { finding }));
+
+        self.decide(observation, leader, &conditions, events);
+        self.check_time(at, &conditions.missing(), events);
+    }
+
+    fn decide(
+        &mut self,
+        observation: &Observation,
+        leader: Leader<'_>,
+        conditions: &Conditions,
+        events: &mut Vec<Event>,
+    ) {
+        if let Phase::RollingBack { deployment, .. } = &self.phase {
+            let deployment = deployment.clone();
+            self.follow_rollback(&deployment, leader, &observation.service, events);
+            return;
+        }
+        match leader {
+            Leader::Unclear => {}
+            Leader::Ours(ours) if ours.is_in("FAILED") => self.failed_by_ecs(ours, observation.at, events),
+            Leader::Ours(_) => {
+                // A stale answer cannot make FAILED of anything, so that what looked FAILED and is not
+                // any more was put right by someone.
+                self.phase = Phase::Following;
+                self.judge(observation, conditions, events);
+            }
+            Leader::Rollback(primary) => {
+                let ours = observation.service.deployment(&self.followed.deployment_id);
+                self.begin_rollback(primary, ours, events);
+                let id = primary.id.clone();
+                self.follow_rollback(&id, leader, &observation.service, events);
+            }
+            Leader::Other(primary) => self.superseded_by(primary),
+            Leader::Lost => {
+                let reason = format!(
+                    "deployment {} is no longer listed, and none took its place",
+                    self.followed.deployment_id
+                );
+                self.fail(self.with_cause(reason));
+            }
+        }
+    }
+
+    /// Ours leads: has it succeeded, or is there no point in waiting?
+    fn judge(&mut self, observation: &Observation, conditions: &Conditions, events: &mut Vec<Event>) {
+        let at = observation.at;
+        let excused = conditions.healthy() || waits_for_room(&self.followed, observation);
+        self.stall.observe(&self.followed, observation, excused);
+        if conditions.healthy() {
+            let first = self.healthy_at.is_none();
+            let healthy_at = *self.healthy_at.get_or_insert(at);
+            if first && !self.quiet {
+                events.push(Event::Healthy { at_ms: millis(at) });
+            }
+            let steady_at = conditions.steady().then_some(at);
+            if steady_at.is_some() && !self.quiet {
+                events.push(Event::Steady { at_ms: millis(at) });
+            }
+            if steady_at.is_some() || self.policy.wait_for == WaitFor::Healthy {
+                self.outcome = Some(Outcome::Succeeded { healthy_at, steady_at });
+                return;
+            }
+        }
+        if let Some(finding) = self.ledger.hopeless() {
+            let reason = sentence(finding);
+            self.fail(reason);
+            return;
+        }
+        let allowed = self.policy.failed_tasks_allowed(conditions.desired);
+        let failed = self.ledger.failed_tasks();
+        if failed > allowed as usize {
+            let reason = format!("{failed} tasks failed, and {allowed} are put up with");
+            self.fail(self.with_cause(reason));
+            return;
+        }
+        if self.stall.is_stalled(at, self.policy.stall_timeout) {
+            let missing = conditions.missing();
+            let finding = self.ledger.stalled(&missing);
+            events.push(Event::FindingMade { finding });
+            let reason = format!("nothing has changed for {}: {missing}", seconds(self.stall.idle(at)));
+            self.fail(self.with_cause(reason));
+        }
+    }
+
+    /// FAILED comes of the circuit breaker or an alarm, and a rollback follows where one is configured
+    /// (facts 3.6, 3.8, 3.9).
+    fn failed_by_ecs(&mut self, ours: &Deployment, at: Duration, events: &mut Vec<Event>) {
+        let said = ours.rollout_state_reason.as_deref().filter(|text| !text.is_empty());
+        let reason = match said {
+            Some(text) => format!("ECS marked the deployment FAILED ({})", text.trim_end_matches('.')),
+            None => "ECS marked the deployment FAILED".to_owned(),
+        };
+        if let Some(finding) = self.ledger.deployment_failed(&reason) {
+            events.push(Event::FindingMade { finding });
+        }
+        let (since, observations) = match &self.phase {
+            Phase::Failed { since, observations, .. } => (*since, observations + 1),
+            _ => (at, 1),
+        };
+        if observations >= NO_ROLLBACK_OBSERVATIONS && at.saturating_sub(since) >= NO_ROLLBACK_AFTER {
+            self.fail(self.with_cause(reason));
+        } else {
+            self.phase = Phase::Failed { since, observations, reason };
+        }
+    }
+
+    fn begin_rollback(&mut self, primary: &Deployment, ours: Option<&Deployment>, events: &mut Vec<Event>) {
+        let said = |deployment: Option<&Deployment>| {
+            deployment.and_then(|d| d.rollout_state_reason.clone()).filter(|text| !text.is_empty())
+        };
+        let reason = match &self.phase {
+            Phase::Failed { reason, .. } => reason.clone(),
+            _ => said(ours.filter(|ours| ours.is_in("FAILED")))
+                .or_else(|| said(Some(primary)))
+                .unwrap_or_else(|| "ECS put the service back".to_owned()),
+        };
+        if let Some(finding) = self.ledger.deployment_failed(&reason) {
+            events.push(Event::FindingMade { finding });
+        }
+        events.push(Event::RollbackStarted {
+            by: RollbackBy::Ecs,
+            task_definition: primary.task_definition.clone(),
+            reason: self.with_cause(reason),
+        });
+        self.phase = Phase::RollingBack {
+            deployment: primary.id.clone(),
+            task_definition: primary.task_definition.clone(),
+        };
+    }
+
+    fn follow_rollback(&mut self, id: &str, leader: Leader<'_>, service: &Service, events: &mut Vec<Event>) {
+        let Some(primary) = service.primary() else { return };
+        if primary.id != id {
+            match leader {
+                // The rollback itself was rolled back to something older still.
+                Leader::Rollback(next) if says_rollback(next) => self.begin_rollback(next, None, events),
+                Leader::Rollback(next) | Leader::Other(next) if self.history.is_newer(&next.id) => {
+                    self.end_rollback(false, events);
+                    self.superseded_by(next);
+                }
+                // Anything else is an answer from before.
+                _ => {}
+            }
+            return;
+        }
+        if primary.is_in("FAILED") {
+            self.end_rollback(false, events);
+            let reason = format!("ECS's rollback to {} failed, too", primary.task_definition);
+            self.fail(self.with_cause(reason));
+            return;
+        }
+        let done = match primary.rollout_state {
+            Some(_) => primary.is_in("COMPLETED"),
+            None => {
+                service.deployments.iter().all(|other| other.id == primary.id || other.status == "INACTIVE")
+            }
+        };
+        if done && primary.running == service.desired_count && primary.pending == 0 {
+            let task_definition = primary.task_definition.clone();
+            self.end_rollback(true, events);
+            self.outcome = Some(Outcome::RolledBackByEcs { task_definition, complete: true });
+        }
+    }
+
+    fn end_rollback(&self, complete: bool, events: &mut Vec<Event>) {
+        if let Phase::RollingBack { task_definition, .. } = &self.phase {
+            events.push(Event::RollbackFinished {
+                by: RollbackBy::Ecs,
+                task_definition: task_definition.clone(),
+                complete,
+            });
+        }
+    }
+
+    fn check_time(&mut self, at: Duration, missing: &str, events: &mut Vec<Event>) {
+        if self.outcome.is_some() || at < self.policy.timeout {
+            return;
+        }
+        self.outcome = Some(match &self.phase {
+            // That it failed is known; only the way back is not at its end.
+            Phase::RollingBack { task_definition, .. } => {
+                self.end_rollback(false, events);
+                Outcome::RolledBackByEcs { task_definition: task_definition.clone(), complete: false }
+            }
+            Phase::Failed { reason, .. } => Outcome::Failed { reason: self.with_cause(reason.clone()) },
+            Phase::Following => {
+                let reason = format!("the time limit of {} ran out: {missing}", seconds(self.policy.timeout));
+                Outcome::TimedOut { reason: self.with_cause(reason) }
+            }
+        });
+    }
+
+    fn superseded_by(&mut self, primary: &Deployment) {
+        self.outcome = Some(Outcome::Superseded {
+            by_deployment: primary.id.clone(),
+            task_definition: primary.task_definition.clone(),
+        });
+    }
+
+    fn fail(&mut self, reason: String) {
+        self.outcome = Some(Outcome::Failed { reason });
+    }
+
+    /// Adds what the ledger holds for the cause.
+    fn with_cause(&self, reason: String) -> String {
+        match self
+            .ledger
+            .main_finding()
+            .filter(|finding| !matches!(finding.code.as_str(), "stalled" | "deployment-failed"))
+        {
+            Some(finding) => format!("{reason}: {}", sentence(finding)),
+            None => reason,
+        }
+    }
+}
+
+fn sentence(finding: &Finding) -> String {
+    match finding.occurrences {
+        0 | 1 => finding.title.clone(),
+        times => format!("{} ({times} times)", finding.title),
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        whole if whole >= 120 && whole % 60 == 0 => format!("{} minutes", whole / 60),
+        whole => format!("{whole} s"),
+    }
+}
