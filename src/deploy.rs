@@ -5,7 +5,7 @@
 //! service; the deployment that is followed is the PRIMARY in its response, never one that was found
 //! by listing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
 
@@ -16,7 +16,10 @@ use crate::error::{Error, Result};
 use crate::event::{Event, RollbackBy, Step, Verdict};
 use crate::plan::{Action, Plan, Revision, plan};
 use crate::prepare::{Prepared, Workbench, push_images, upload_env_files};
-use crate::rollout::{Followed, Outcome, Policy, Rollout, floor, watch};
+use crate::rollout::{self, Followed, Outcome, Policy, Rollout, Undone, floor, watch};
+
+/// How much longer than the health check's grace period nothing may move.
+const GRACE_MARGIN: Duration = Duration::from_secs(60);
 
 /// What a deployment needs besides its configuration.
 #[derive(Clone)]
@@ -77,12 +80,12 @@ async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result
     let step = StepTimer::start(&events, Step::Plan);
     let prepared = Prepared::gather(context.config, config, context.aws, context.workbench, &events).await?;
     let plan = plan(config, &prepared.snapshot)?;
-    step.finish();
     events.emit(Event::Planned {
         ecs_service: prepared.snapshot.live.name.clone(),
         current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),
         changes: plan.changes.clone(),
     });
+    step.finish();
     prepared.tell_what_is_there(&events);
     Ok(Deployment { context: context.clone(), config, events, prepared, plan })
 }
@@ -159,7 +162,7 @@ impl Deployment<'_> {
 
         let step = StepTimer::start(&self.events, Step::Watch);
         let followed = self.followed(&live, deployment_id, &revision);
-        let mut rollout = Rollout::new(followed, self.policy());
+        let mut rollout = Rollout::new(followed, self.policy(&live));
         let outcome = self.watch(&mut rollout, started).await?;
         step.finish();
         let (verdict, reason) = self.judge(&rollout, outcome).await;
@@ -209,6 +212,11 @@ impl Deployment<'_> {
                 (Verdict::Failed, "the service was deleted during the rollout".to_owned())
             }
             Outcome::Failed { reason } => self.put_back(rollout, Verdict::RolledBack, reason).await,
+            // The new tasks serve; taking them away because old ones drain slowly would help nobody.
+            Outcome::TimedOut { reason } if rollout.healthy_at().is_some() => (
+                Verdict::TimedOut,
+                format!("{reason}; the new tasks were healthy, so the service was not put back"),
+            ),
             Outcome::TimedOut { reason } => self.put_back(rollout, Verdict::TimedOut, reason).await,
         }
     }
@@ -232,7 +240,7 @@ impl Deployment<'_> {
             task_definition: good.clone(),
             reason: reason.clone(),
         });
-        let complete = match self.return_to(&good).await {
+        let complete = match self.return_to(rollout, &good).await {
             Ok(complete) => complete,
             Err(error) => {
                 return not_put_back(format!("going back to {} failed: {error}", short(&good)));
@@ -251,24 +259,26 @@ impl Deployment<'_> {
         }
     }
 
-    async fn return_to(&self, revision: &str) -> Result<bool> {
+    async fn return_to(&self, failed: &Rollout, revision: &str) -> Result<bool> {
         let updated = self.update(revision).await?;
         let started = Instant::now();
-        let followed = Followed {
-            // What is healthy is judged by the revision that serves again.
-            health_checked_containers: self.prepared.snapshot.live_definition.health_checked_containers(),
-            ..self.followed(&updated.live, updated.deployment_id, revision)
+        let undone = Undone {
+            deployment_id: failed.deployment_id().to_owned(),
+            task_definition: failed.task_definition().to_owned(),
         };
-        let policy = Policy { wait_for: crate::rollout::WaitFor::Steady, ..self.policy() };
+        let live = &updated.live;
+        let mut followed = self.followed(live, updated.deployment_id, revision);
+        followed.earlier_deployments.push(undone.deployment_id.clone());
+        followed.earlier_task_definition = None;
+        followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
+        followed.undoes = Some(undone);
+        // What is healthy is judged by the revision that serves again.
+        followed.health_checked_containers =
+            self.prepared.snapshot.live_definition.health_checked_containers();
+        let policy = Policy { wait_for: rollout::WaitFor::Steady, ..self.policy(live) };
         let mut rollout = Rollout::new(followed, policy);
-        let outcome = self.watch_quietly(&mut rollout, started).await?;
+        let outcome = self.watch(&mut rollout, started).await?;
         Ok(matches!(outcome, Outcome::Succeeded { .. }))
-    }
-
-    /// The same watcher without `Healthy` and `Steady`, which are said of the run's own deployment.
-    async fn watch_quietly(&self, rollout: &mut Rollout, started: Instant) -> Result<Outcome> {
-        rollout.set_rollback();
-        self.watch(rollout, started).await
     }
 
     fn followed(&self, live: &LiveService, deployment_id: String, revision: &str) -> Followed {
@@ -292,17 +302,19 @@ impl Deployment<'_> {
             // Taken before the update, so that no clock decides which events are new.
             seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
             something_ran_before: before.service.running_count > 0,
+            undoes: None,
         }
     }
 
-    fn policy(&self) -> Policy {
+    fn policy(&self, live: &LiveService) -> Policy {
         Policy {
             wait_for: match self.config.wait_for {
-                WaitFor::Healthy => crate::rollout::WaitFor::Healthy,
-                WaitFor::Steady | WaitFor::None => crate::rollout::WaitFor::Steady,
+                WaitFor::Healthy => rollout::WaitFor::Healthy,
+                WaitFor::Steady | WaitFor::None => rollout::WaitFor::Steady,
             },
             timeout: self.config.timeout,
-            stall_timeout: self.config.stall_timeout,
+            // During the grace period a task that is not healthy yet has every right to stand still.
+            stall_timeout: self.config.stall_timeout.max(live.health_check_grace_period + GRACE_MARGIN),
             max_failed_tasks: self.config.max_failed_tasks,
         }
     }

@@ -1,5 +1,7 @@
 //! ECS: services, task definitions and tasks.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::types as sdk;
 use futures_util::future::try_join_all;
 use serde_json::Value;
@@ -24,6 +26,8 @@ pub struct LiveService {
     pub minimum_healthy_percent: u32,
     /// `deploymentConfiguration.maximumPercent`; 200 where ECS gives none.
     pub maximum_percent: u32,
+    /// `healthCheckGracePeriodSeconds`: how long bad health is overlooked after RUNNING (facts 3.5).
+    pub health_check_grace_period: Duration,
     /// The target groups that its tasks are registered in.
     pub target_groups: Vec<TargetGroupRef>,
     /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
@@ -231,6 +235,9 @@ fn live_service(found: sdk::Service) -> LiveService {
         strategy: configuration
             .and_then(|configuration| configuration.strategy)
             .map_or_else(|| "ROLLING".to_owned(), |strategy| strategy.as_str().to_owned()),
+        health_check_grace_period: Duration::from_secs(u64::from(
+            found.health_check_grace_period_seconds.map_or(0, count),
+        )),
         controller: found
             .deployment_controller
             .map_or_else(|| "ECS".to_owned(), |controller| controller.r#type.as_str().to_owned()),

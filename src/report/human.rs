@@ -16,7 +16,7 @@ use super::live::{DETAIL, elapsed_ms, live};
 use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
 use super::summary::summary;
-use super::text::{count, duration, revision, short_task, shorten_digests};
+use super::text::{count, duration, revision, short_task, shorten_digests, shorten_event};
 use super::words;
 use crate::event::{Event, Record, Role, Step, TaskState, Verdict};
 use crate::state::{RunState, ServiceState, StepState};
@@ -110,7 +110,7 @@ impl Human {
                 lines
             }
             Event::ServiceMessage { message } => {
-                self.marked(Mark::Info, name, Line::new().tone(Tone::Dim, message))
+                self.marked(Mark::Info, name, Line::new().tone(Tone::Dim, &shorten_event(message)))
             }
             Event::FindingMade { finding } => {
                 if !self.findings.insert((record.service.clone(), finding.code.clone())) {

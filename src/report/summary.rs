@@ -6,7 +6,7 @@ use super::plan::plan;
 use super::style::{Mark, Style, Tone};
 use super::text::{duration, revision, shorten_digests};
 use super::words;
-use crate::event::{ErrorReport, Finding, Verdict, ZeroDowntime, ZeroDowntimeVerdict};
+use crate::event::{ErrorReport, Finding, Role, Verdict, ZeroDowntime, ZeroDowntimeVerdict};
 use crate::state::{RunState, ServiceState};
 
 /// Column at which the values of facts begin.
@@ -284,6 +284,11 @@ fn runs_now(service: &ServiceState) -> String {
     // PRIMARY first: it is what ECS works towards.
     let mut deployments: Vec<_> = service.deployments.values().collect();
     deployments.sort_by_key(|deployment| (deployment.status != "PRIMARY", deployment.id.clone()));
+    // A deployment that was superseded between two looks was last seen as PRIMARY, too.
+    let newest = deployments.iter().find(|deployment| deployment.role == Role::Newer).map(|d| d.id.clone());
+    deployments.retain(|deployment| {
+        newest.is_none() || deployment.status != "PRIMARY" || Some(&deployment.id) == newest.as_ref()
+    });
     let each: Vec<String> = deployments
         .iter()
         .map(|deployment| {

@@ -120,6 +120,24 @@ pub fn short_task(id: &str) -> &str {
     id.char_indices().nth(8).map_or(id, |(end, _)| &id[..end])
 }
 
+/// A service event as a person reads it: target groups by name, tasks by the first eight characters of
+/// their ids, as everywhere else on the screen.
+pub fn shorten_event(message: &str) -> String {
+    let mut words = Vec::new();
+    for word in message.split(' ') {
+        let core = word.trim_end_matches(['.', ')', ',']);
+        let end = &word[core.len()..];
+        if let Some((_, name)) = core.split_once(":targetgroup/") {
+            words.push(format!("{}{end}", name.split('/').next().unwrap_or(name)));
+        } else if core.len() == 32 && core.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            words.push(format!("{}{end}", short_task(core)));
+        } else {
+            words.push(word.to_owned());
+        }
+    }
+    words.join(" ")
+}
+
 /// Shortens every `sha256:` digest in a text to twelve digits, as Docker shows them.
 pub fn shorten_digests(text: &str) -> String {
     const PREFIX: &str = "sha256:";
@@ -143,6 +161,14 @@ pub fn shorten_digests(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_event_is_shortened_to_names() {
+        let message = "(service hello) registered 1 targets in (target-group arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web/910a2dec89025cc1)";
+        assert_eq!(shorten_event(message), "(service hello) registered 1 targets in (target-group web)");
+        let message = "(service hello) has stopped 1 running tasks: (task cb435c8e746167966775dc7701564f61).";
+        assert_eq!(shorten_event(message), "(service hello) has stopped 1 running tasks: (task cb435c8e).");
+    }
     use proptest::prelude::*;
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::history::History;
+use super::memory::Memory;
 use super::observation::{Observation, ServiceEvent, Task, target_group_name};
 use super::policy::Followed;
 use crate::event::{DeploymentState, Event, Role, Stopped, StoppedContainer, TargetState, TaskState};
@@ -36,7 +37,11 @@ impl Changes {
     ) -> Vec<Event> {
         let mut events = Vec::new();
         for found in &observation.service.deployments {
+            let undone = followed.undoes.as_ref().map(|undone| undone.deployment_id.as_str());
             let role = match found.id.as_str() {
+                // A rollback is told as a part of the run: what the run deployed stays the followed one.
+                id if undone == Some(id) => Role::Followed,
+                id if undone.is_some() && id == followed.deployment_id => Role::Newer,
                 id if id == followed.deployment_id => Role::Followed,
                 id if history.is_newer(id) => Role::Newer,
                 _ => Role::Old,
@@ -74,13 +79,19 @@ impl Changes {
     }
 
     /// Tasks that appeared or changed, with their targets.
-    pub fn tasks(&mut self, followed: &Followed, history: &History, observation: &Observation) -> Vec<Event> {
+    pub fn tasks(
+        &mut self,
+        followed: &Followed,
+        history: &History,
+        memory: &Memory,
+        observation: &Observation,
+    ) -> Vec<Event> {
         let mut events = Vec::new();
         for task in &observation.tasks {
             let role = role(followed, history, observation, task);
             let known = self.tasks.get(task.id());
             // AWS lists stopped tasks for an hour (facts 3.1): those of before are not this rollout's story.
-            if known.is_none() && task.is_stopped() && (role != Role::Followed || !followed.started(task)) {
+            if known.is_none() && task.is_stopped() && memory.others().contains(task.id()) {
                 continue;
             }
             let state = TaskState {
@@ -102,6 +113,14 @@ impl Changes {
 }
 
 fn role(followed: &Followed, history: &History, observation: &Observation, task: &Task) -> Role {
+    if let Some(undone) = &followed.undoes {
+        let started_by = task.started_by.as_deref();
+        return match () {
+            () if task.task_definition == undone.task_definition => Role::Followed,
+            () if started_by == Some(&followed.deployment_id) => Role::Newer,
+            () => Role::Old,
+        };
+    }
     if followed.owns(task) {
         return Role::Followed;
     }

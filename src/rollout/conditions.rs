@@ -1,5 +1,7 @@
 //! The five conditions of success (design 3, "What success means"), judged on one observation alone.
 
+use std::collections::BTreeSet;
+
 use super::observation::{Deployment, Observation, Task, target_group_name};
 use super::policy::{Followed, TargetGroupRef};
 
@@ -16,8 +18,8 @@ pub(super) struct Conditions {
     pub targets: bool,
     /// 5: it is COMPLETED, and the old deployments have drained.
     pub completed: bool,
-    /// How many of its tasks meet 3 and 4.
-    pub ready: Vec<String>,
+    /// Ids of those of its tasks that meet 3 and 4.
+    pub ready: BTreeSet<String>,
     /// How many tasks the service wants.
     pub desired: u32,
     missing: Vec<String>,
@@ -42,7 +44,7 @@ impl Conditions {
             missing.push(format!("{} of {desired} tasks are listed", live.len()));
         }
         let (mut tasks, mut targets) = (listed, listed);
-        let mut ready = Vec::new();
+        let mut ready = BTreeSet::new();
         for task in live {
             let unwell = task_trouble(followed, task);
             let unreached: Vec<String> = followed
@@ -53,7 +55,7 @@ impl Conditions {
             tasks &= unwell.is_none();
             targets &= unreached.is_empty();
             if unwell.is_none() && unreached.is_empty() {
-                ready.push(task.id().to_owned());
+                ready.insert(task.id().to_owned());
             }
             missing.extend(unwell);
             missing.extend(unreached);

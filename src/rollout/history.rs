@@ -100,7 +100,10 @@ impl History {
             return Leader::Unclear;
         }
         match primary {
-            Some(primary) if primary.id != self.ours => self.successor(followed, None, primary),
+            // What was never seen was never rolled back either.
+            Some(primary) if self.seen || !self.older.contains(&primary.id) => {
+                self.successor(followed, None, primary)
+            }
             _ => Leader::Lost,
         }
     }

@@ -82,7 +82,6 @@ pub struct Rollout {
     outcome: Option<Outcome>,
     progress: (u32, u32),
     moving: bool,
-    quiet: bool,
 }
 
 impl Rollout {
@@ -102,16 +101,9 @@ impl Rollout {
             outcome: None,
             progress: (0, followed.desired_count),
             moving: true,
-            quiet: false,
             followed,
             policy,
         }
-    }
-
-    /// Leaves out [`Event::Healthy`] and [`Event::Steady`], which are said of the run's own deployment and
-    /// not of the rollback after it.
-    pub fn set_rollback(&mut self) {
-        self.quiet = true;
     }
 
     /// Takes one observation in and tells what is new. After the outcome nothing is.
@@ -156,6 +148,11 @@ impl Rollout {
         &self.followed.target_groups
     }
 
+    /// The followed deployment.
+    pub fn deployment_id(&self) -> &str {
+        &self.followed.deployment_id
+    }
+
     /// The followed revision.
     pub fn task_definition(&self) -> &str {
         &self.followed.task_definition
@@ -191,7 +188,7 @@ impl Rollout {
         self.meter.sample(&self.followed, observation, self.memory.tasks());
 
         events.extend(self.changes.deployments(&self.followed, &self.history, observation));
-        events.extend(self.changes.tasks(&self.followed, &self.history, observation));
+        events.extend(self.changes.tasks(&self.followed, &self.history, &self.memory, observation));
         let news = self.changes.new_service_events(observation);
         events.extend(news.iter().map(|event| Event::ServiceMessage { message: event.message.clone() }));
         let newly_healthy = self.memory.became_healthy(&self.followed, &conditions.ready, at);
@@ -251,16 +248,17 @@ impl Rollout {
     /// Ours leads: has it succeeded, or is there no point in waiting?
     fn judge(&mut self, observation: &Observation, conditions: &Conditions, events: &mut Vec<Event>) {
         let at = observation.at;
+        let quiet = self.followed.undoes.is_some();
         let excused = conditions.healthy() || waits_for_room(&self.followed, observation);
         self.stall.observe(&self.followed, observation, excused);
         if conditions.healthy() {
             let first = self.healthy_at.is_none();
             let healthy_at = *self.healthy_at.get_or_insert(at);
-            if first && !self.quiet {
+            if first && !quiet {
                 events.push(Event::Healthy { at_ms: millis(at) });
             }
             let steady_at = conditions.steady().then_some(at);
-            if steady_at.is_some() && !self.quiet {
+            if steady_at.is_some() && !quiet {
                 events.push(Event::Steady { at_ms: millis(at) });
             }
             if steady_at.is_some() || self.policy.wait_for == WaitFor::Healthy {
@@ -410,6 +408,7 @@ impl Rollout {
 
     /// Adds what the ledger holds for the cause.
     fn with_cause(&self, reason: String) -> String {
+        let reason = reason.trim_end_matches('.').to_owned();
         match self
             .ledger
             .main_finding()

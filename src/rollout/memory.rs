@@ -18,6 +18,7 @@ const PROOF: Duration = Duration::from_secs(40);
 pub(super) struct Memory {
     tasks: BTreeMap<String, (Task, u32)>,
     others: BTreeSet<String>,
+    began: bool,
     ready_since: BTreeMap<String, Duration>,
     proven: BTreeSet<String>,
 }
@@ -30,10 +31,14 @@ impl Memory {
         }
         for task in tasks {
             self.tasks.insert(task.arn.clone(), (task.clone(), 0));
-            if !followed.started(task) {
+            // Where `startedBy` does not tell, what had ended at the first look is an earlier attempt with the
+            // same revision.
+            let named = task.started_by.as_deref() == Some(&followed.deployment_id);
+            if !followed.started(task) || (!self.began && !named && task.is_stopped()) {
                 self.others.insert(task.id().to_owned());
             }
         }
+        self.began = true;
         self.tasks.retain(|_, (_, missing)| *missing <= FORGIVEN);
     }
 
@@ -42,14 +47,14 @@ impl Memory {
         self.tasks.values().map(|(task, _)| task)
     }
 
-    /// Ids of tasks that were never the followed deployment's.
+    /// Ids of tasks that the followed deployment did not start.
     pub fn others(&self) -> &BTreeSet<String> {
         &self.others
     }
 
     /// Takes in which tasks are ready; whether one of them has just proved that the revision can be
     /// healthy. A crash loop is RUNNING for a moment, too, so that where nothing checks, only time proves.
-    pub fn became_healthy(&mut self, followed: &Followed, ready: &[String], at: Duration) -> bool {
+    pub fn became_healthy(&mut self, followed: &Followed, ready: &BTreeSet<String>, at: Duration) -> bool {
         let checked = !followed.target_groups.is_empty() || !followed.health_checked_containers.is_empty();
         self.ready_since.retain(|id, _| ready.contains(id));
         self.proven.retain(|id| ready.contains(id));

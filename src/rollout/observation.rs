@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct Observation {
     /// Since `UpdateService`.
     pub at: Duration,
+    /// Between the first question and the last answer: how far apart its parts may be. Ordinarily a
+    /// fraction of a second; seconds when calls are throttled.
+    pub spread: Duration,
     /// From DescribeServices.
     pub service: Service,
     /// The service's tasks, from ListTasks for `RUNNING` and for `STOPPED` (facts 3.1). A task may be

@@ -77,6 +77,20 @@ pub struct Followed {
     pub seen_event_ids: HashSet<String>,
     /// Whether the service had running tasks before the update.
     pub something_ran_before: bool,
+    /// Set where the followed deployment puts the service back: what it undoes. Then neither
+    /// [`Event::Healthy`](crate::event::Event::Healthy) nor [`Event::Steady`](crate::event::Event::Steady)
+    /// is said, roles stay those of the run, and events that name no task are not held against it: they
+    /// are about what it undoes.
+    pub undoes: Option<Undone>,
+}
+
+/// The failed deployment that a rollback undoes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// Its id.
+    pub deployment_id: String,
+    /// Its revision's ARN.
+    pub task_definition: String,
 }
 
 impl Followed {

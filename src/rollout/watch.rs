@@ -89,6 +89,7 @@ async fn look(
     rollout: &Rollout,
     started: Instant,
 ) -> Result<Observation> {
+    let asked = Instant::now();
     let targets = try_join_all(rollout.target_groups().iter().map(|group| aws.target_health(&group.arn)));
     let (live, tasks, target_groups) = tokio::try_join!(
         aws.describe_service(cluster, service),
@@ -96,7 +97,7 @@ async fn look(
         targets,
     )?;
     let service = live.map_or_else(Service::missing, |live| live.service);
-    Ok(Observation { at: started.elapsed(), service, tasks, target_groups })
+    Ok(Observation { at: started.elapsed(), spread: asked.elapsed(), service, tasks, target_groups })
 }
 
 /// Whether the next look would fail in the same way.

@@ -1,10 +1,14 @@
 //! How many tasks could serve at each observation (design 3, "Zero downtime is a measurement").
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::observation::{Observation, Task};
+use super::observation::{Observation, TargetGroupHealth, Task};
 use super::policy::{Followed, floor};
 use crate::event::{ZeroDowntime, ZeroDowntimeVerdict};
+
+/// Answers no further apart than this are taken for one instant.
+const COHERENT: Duration = Duration::from_millis(250);
 
 /// Counts the healthy tasks, old and new together, against the floor.
 #[derive(Debug)]
@@ -40,16 +44,25 @@ impl Meter {
         let groups: Option<Vec<_>> =
             followed.target_groups.iter().map(|group| observation.target_group(&group.arn)).collect();
         let Some(groups) = groups else { return };
-        let serves = |task: &Task| match &task.private_ip {
-            _ if task.is_stopped() => false,
-            _ if groups.is_empty() => task.last_status == "RUNNING",
-            // Any port: an older revision may have served on another one.
-            Some(ip) => groups
-                .iter()
-                .all(|group| group.targets.iter().any(|target| target.id == *ip && target.is_healthy())),
-            None => false,
+        let tasks: Vec<&Task> = tasks.collect();
+        // A task that has crashed serves nobody, even if its target has not been found out yet. Where the
+        // answers are further apart, a task that is STOPPED in the one may rightly have been healthy in
+        // the other: then the load balancer's word stands alone.
+        let coherent = observation.spread <= COHERENT;
+        let crashed = |ip: &str| {
+            let mut here = tasks.iter().filter(|task| task.private_ip.as_deref() == Some(ip)).peekable();
+            coherent && here.peek().is_some() && here.all(|task| task.is_stopped())
         };
-        let healthy = u32::try_from(tasks.filter(|task| serves(task)).count()).unwrap_or(u32::MAX);
+        // Any port: an older revision may have served on another one.
+        let healthy = |group: &&TargetGroupHealth| {
+            let targets = group.targets.iter().filter(|target| target.is_healthy() && !crashed(&target.id));
+            targets.map(|target| target.id.as_str()).collect::<BTreeSet<&str>>().len()
+        };
+        let serving = match groups.iter().map(healthy).min() {
+            Some(least) => least,
+            None => tasks.iter().filter(|task| task.last_status == "RUNNING").count(),
+        };
+        let healthy = u32::try_from(serving).unwrap_or(u32::MAX);
 
         // Scaling out does not make what ran before too little, and scaling in lowers what is wanted.
         let desired = followed.desired_count.min(observation.service.desired_count);

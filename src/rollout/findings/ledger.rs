@@ -28,7 +28,7 @@ pub(in crate::rollout) struct Sight<'a> {
     pub leads: bool,
     /// Events that were not there before, oldest first.
     pub new_events: &'a [ServiceEvent],
-    /// Ids of tasks that are known not to be the followed deployment's.
+    /// Ids of tasks that the followed deployment did not start.
     pub other_tasks: &'a BTreeSet<String>,
 }
 
@@ -113,7 +113,10 @@ impl Ledger {
                 cause.forgiven = cause.failures();
             }
         }
-        for task in sight.observation.tasks.iter().filter(|task| sight.followed.started(task)) {
+        for task in sight.observation.tasks.iter() {
+            if sight.other_tasks.contains(task.id()) {
+                continue;
+            }
             if task.is_leaving() {
                 changed.extend(self.look_at_stopped(task, sight.leads));
             } else {
@@ -197,6 +200,8 @@ impl Ledger {
         match task_in(&said.message) {
             Some(id) if sight.other_tasks.contains(id) => None,
             Some(id) => self.count_changed(diagnosis, &By::Noted(id)),
+            // It may come late and be about the deployment that this one undoes.
+            None if sight.followed.undoes.is_some() => None,
             None => self.count_changed(diagnosis, &By::Event(&said.id)),
         }
     }

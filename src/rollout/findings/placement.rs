@@ -111,6 +111,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         certain: true,
+        scope: Scope::Event,
         patterns: &[all(&["not compatible with the selected compute strategy"])],
         title: "The task definition is not made for Fargate",
         cause: "It lacks requiresCompatibilities FARGATE or network mode awsvpc, or uses what only EC2 has.",

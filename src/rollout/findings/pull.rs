@@ -121,7 +121,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "The task cannot reach the registry",
         cause: "There is no network path from the task's subnet to the registry.",
         fix: CHECK_NETWORK,
-        ..Entry::row("network-path-registry", &["P2", "P6", "P15", "P16", "R1", "R2", "R20"], Mixed)
+        ..Entry::row("network-path-registry", &["P2", "P6", "P15", "P16", "P21", "R1", "R2", "R20"], Mixed)
     },
     Entry {
         patterns: &[all(&["cannotpull", "context canceled"])],

@@ -207,12 +207,7 @@ impl Ministack {
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        WebService {
-            name: name.to_owned(),
-            repository: format!("{}/{name}", self.registry()),
-            url,
-            target_group,
-        }
+        WebService { name: name.to_owned(), repository: format!("{}/{name}", self.registry()), url }
     }
 
     pub async fn service(&self, name: &str) -> Value {
