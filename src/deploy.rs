@@ -316,6 +316,7 @@ impl Deployment<'_> {
             // During the grace period a task that is not healthy yet has every right to stand still.
             stall_timeout: self.config.stall_timeout.max(live.health_check_grace_period + GRACE_MARGIN),
             max_failed_tasks: self.config.max_failed_tasks,
+            ecs_rolls_back: live.circuit_breaker_rolls_back,
         }
     }
 

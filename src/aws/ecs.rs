@@ -26,6 +26,8 @@ pub struct LiveService {
     pub minimum_healthy_percent: u32,
     /// `deploymentConfiguration.maximumPercent`; 200 where ECS gives none.
     pub maximum_percent: u32,
+    /// The circuit breaker is on and rolls back.
+    pub circuit_breaker_rolls_back: bool,
     /// `healthCheckGracePeriodSeconds`: how long bad health is overlooked after RUNNING (facts 3.5).
     pub health_check_grace_period: Duration,
     /// The target groups that its tasks are registered in.
@@ -232,6 +234,10 @@ fn live_service(found: sdk::Service) -> LiveService {
             configuration.as_ref().and_then(|configuration| configuration.maximum_percent),
             200,
         ),
+        circuit_breaker_rolls_back: configuration
+            .as_ref()
+            .and_then(|configuration| configuration.deployment_circuit_breaker.as_ref())
+            .is_some_and(|breaker| breaker.enable && breaker.rollback),
         strategy: configuration
             .and_then(|configuration| configuration.strategy)
             .map_or_else(|| "ROLLING".to_owned(), |strategy| strategy.as_str().to_owned()),

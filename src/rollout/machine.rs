@@ -266,14 +266,15 @@ impl Rollout {
                 return;
             }
         }
-        if let Some(finding) = self.ledger.hopeless() {
+        let failed = self.ledger.failed_tasks();
+        let left_to_ecs = self.policy.leaves_to_ecs(failed, conditions.desired);
+        if let Some(finding) = self.ledger.hopeless(left_to_ecs) {
             let reason = sentence(finding);
             self.fail(reason);
             return;
         }
         let allowed = self.policy.failed_tasks_allowed(conditions.desired);
-        let failed = self.ledger.failed_tasks();
-        if failed > allowed as usize {
+        if failed > allowed as usize && !left_to_ecs {
             let reason = format!("{failed} tasks failed, and {allowed} are put up with");
             self.fail(self.with_cause(reason));
             return;

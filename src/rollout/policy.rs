@@ -25,7 +25,14 @@ pub struct Policy {
     pub stall_timeout: Duration,
     /// How many failed tasks are put up with; without it `max(2, desiredCount)`.
     pub max_failed_tasks: Option<u32>,
+    /// The service's own circuit breaker rolls back. What it counts is then left to it, so that the two
+    /// do not race; only a cause that no retry can help still ends the rollout at once, because the
+    /// breaker is slow (facts 3.8).
+    pub ecs_rolls_back: bool,
 }
+
+/// So many failed tasks after its threshold the circuit breaker should have acted.
+const BREAKER_MARGIN: u32 = 3;
 
 impl Policy {
     /// The default of `stall_timeout`.
@@ -33,7 +40,20 @@ impl Policy {
 
     /// The defaults of everything else.
     pub fn new(wait_for: WaitFor, timeout: Duration) -> Self {
-        Self { wait_for, timeout, stall_timeout: Self::STALL_TIMEOUT, max_failed_tasks: None }
+        Self {
+            wait_for,
+            timeout,
+            stall_timeout: Self::STALL_TIMEOUT,
+            max_failed_tasks: None,
+            ecs_rolls_back: false,
+        }
+    }
+
+    /// Whether `failed` tasks are the circuit breaker's to judge. Its default threshold is half of the
+    /// desired count, at least 3 and at most 200 (facts 3.8).
+    pub(super) fn leaves_to_ecs(&self, failed: usize, desired: u32) -> bool {
+        let threshold = desired.div_ceil(2).clamp(3, 200);
+        self.ecs_rolls_back && failed < (threshold + BREAKER_MARGIN) as usize
     }
 
     pub(super) fn failed_tasks_allowed(&self, desired: u32) -> u32 {

@@ -129,9 +129,11 @@ impl Ledger {
         changed.into_iter().map(|index| self.findings[index].clone()).collect()
     }
 
-    /// What makes waiting pointless, if anything does.
-    pub fn hopeless(&self) -> Option<&Finding> {
-        let index = self.causes.iter().position(Cause::is_hopeless)?;
+    /// What makes waiting pointless, if anything does; only what is certain where the rest is
+    /// `left_to_ecs`.
+    pub fn hopeless(&self, left_to_ecs: bool) -> Option<&Finding> {
+        let counts = |cause: &Cause| !left_to_ecs || cause.entry.certain;
+        let index = self.causes.iter().position(|cause| counts(cause) && cause.is_hopeless())?;
         self.findings.get(index)
     }
 

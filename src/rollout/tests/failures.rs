@@ -294,3 +294,33 @@ fn success_at_the_last_moment_is_a_success() {
     run.see(&world, 60);
     assert!(run.succeeded());
 }
+
+#[test]
+fn what_the_circuit_breaker_counts_is_left_to_it_for_a_while() {
+    let crash = |breaker: bool, tasks: u64| {
+        let mut world = World::new(2, &[WEB]);
+        let mut run = Run::new(followed(&world), Policy { ecs_rolls_back: breaker, ..policy() });
+        for number in 0..tasks {
+            let id = format!("new{number}");
+            world.start(&id);
+            world.run(&id);
+            run.see(&world, 10 * number + 1);
+            world.exit(&id, 3);
+            run.see(&world, 10 * number + 5);
+        }
+        run.outcome().is_some()
+    };
+    assert!(crash(false, 3));
+    assert!(!crash(true, 3), "the breaker trips now, and a second rollback would race with it");
+    assert!(crash(true, 6), "a breaker that does not trip is not waited for");
+}
+
+#[test]
+fn what_no_retry_can_change_is_not_left_to_the_circuit_breaker() {
+    let mut world = World::new(2, &[WEB]);
+    let mut run = Run::new(followed(&world), Policy { ecs_rolls_back: true, ..policy() });
+    world.start("new0");
+    world.stop("new0", "TaskFailedToStart", NOT_FOUND);
+    run.see(&world, 5);
+    assert_eq!(run.reason(), "The image does not exist");
+}
