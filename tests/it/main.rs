@@ -3,6 +3,9 @@
 //! `e2e::*` need real parts (a Docker engine, Distribution, ministack): `scripts/test` installs and
 //! starts them. `scripts/test --fast` leaves them out.
 
+// A test may panic, print, and read the variables that lead it to the real parts.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
+
 mod cli;
 mod e2e;
 mod sandbox;
