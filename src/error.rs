@@ -34,7 +34,7 @@ pub enum ErrorKind {
     Interrupted,
 }
 
-/// Process exit codes; they are public API (`docs/exit-codes.md`).
+/// Process exit codes; they are public API (the table is in the README).
 pub mod exit_code {
     use super::{ErrorKind, Verdict};
 

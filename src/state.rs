@@ -180,7 +180,10 @@ impl RunState {
             }
             Event::Warning { message, .. } => self.warnings.push(message.clone()),
             Event::ApiCalls { counts } => self.api_calls = counts.clone(),
-            Event::RunFailed { error } => self.error = Some(error.clone()),
+            Event::RunFailed { error } => {
+                self.error = Some(error.clone());
+                self.services.iter_mut().filter(|service| !service.finished).for_each(ServiceState::abandon);
+            }
             Event::Interrupted { message } => {
                 self.interrupted = true;
                 self.interrupt_message = Some(message.clone());
@@ -284,6 +287,14 @@ fn severity(verdict: Verdict) -> u8 {
 }
 
 impl ServiceState {
+    /// Where a run that cannot go on leaves the service.
+    fn abandon(&mut self) {
+        self.report.reason = Some(match &self.report.deployment_id {
+            Some(id) => format!("the run could not go on; ECS goes on with deployment {id}"),
+            None => "the run could not go on; the service was not touched".to_owned(),
+        });
+    }
+
     /// Where an interrupt leaves the service.
     fn interrupt(&mut self) {
         self.report.verdict = Verdict::Interrupted;

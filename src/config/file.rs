@@ -281,6 +281,12 @@ mod tests {
     }
 
     #[test]
+    fn two_dollar_signs_are_one_and_a_single_one_stays() {
+        let file = read("version: 1\ncluster: a$$b-$${X}-$1\nservices: { api: {} }\n", &[]).unwrap();
+        assert_eq!(file.cluster.as_deref(), Some("a$b-${X}-$1"));
+    }
+
+    #[test]
     fn a_variable_that_is_not_set_is_an_error_with_its_line() {
         let message = refusal("version: 1\ncluster: ${STAGE}\nservices: { api: {} }\n");
         assert!(message.starts_with("landfall.yml:2:"), "{message}");

@@ -212,17 +212,17 @@ fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[S
     match action {
         Action::Nothing => {}
         Action::Follow(id) => changes.push(Change {
-            subject: "service".to_owned(),
+            subject: format!("service {}", snapshot.live.name),
             before: None,
-            after: Some(format!("follow {id}, which already deploys this revision")),
+            after: Some(format!("follow {id}, which deploys this revision already")),
         }),
         Action::Update => changes.push(Change {
-            subject: "service".to_owned(),
-            before: None,
-            after: Some(format!(
-                "update {} ({} tasks)",
-                snapshot.live.name, snapshot.live.service.desired_count
-            )),
+            subject: format!("service {}", snapshot.live.name),
+            before: Some(short(&snapshot.live.task_definition).to_owned()),
+            after: Some(match revision {
+                Revision::Existing(arn) => short(arn).to_owned(),
+                Revision::Register => "the new revision".to_owned(),
+            }),
         }),
     }
     changes

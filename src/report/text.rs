@@ -138,23 +138,23 @@ pub fn shorten_event(message: &str) -> String {
     words.join(" ")
 }
 
-/// Shortens every `sha256:` digest in a text to twelve digits, as Docker shows them.
+/// Shortens every SHA-256 digest in a text to twelve digits, as Docker shows them; a digest is 64
+/// hexadecimal digits in a row.
 pub fn shorten_digests(text: &str) -> String {
-    const PREFIX: &str = "sha256:";
     const SHORT: usize = 12;
     const FULL: usize = 64;
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find(PREFIX) {
-        let (before, found) = rest.split_at(start + PREFIX.len());
-        out.push_str(before);
-        let digits = found.bytes().take_while(u8::is_ascii_hexdigit).count();
-        let kept = if digits == FULL { SHORT } else { digits };
+    while !rest.is_empty() {
         // Hexadecimal digits are ASCII, so these are character boundaries.
-        out.push_str(&found[..kept]);
-        rest = &found[digits..];
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let kept = if digits == FULL { SHORT } else { digits };
+        out.push_str(&rest[..kept]);
+        rest = &rest[digits..];
+        let others = rest.find(|c: char| c.is_ascii_hexdigit()).unwrap_or(rest.len());
+        out.push_str(&rest[..others]);
+        rest = &rest[others..];
     }
-    out.push_str(rest);
     out
 }
 

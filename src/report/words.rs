@@ -83,11 +83,20 @@ pub(super) fn change(change: &Change, style: Style) -> Line {
     let line = Line::new().text(&change.subject).text(": ");
     match (short(&change.before), short(&change.after)) {
         (Some(before), Some(after)) => {
-            line.tone(Tone::Dim, &before).text(&format!(" {} ", style.arrow())).tone(Tone::Good, &after)
+            let (before, after) = without_common_repository(&before, &after);
+            line.tone(Tone::Dim, before).text(&format!(" {} ", style.arrow())).tone(Tone::Good, after)
         }
-        (None, Some(after)) => line.tone(Tone::Good, &after).tone(Tone::Dim, " (new)"),
+        (None, Some(after)) => line.tone(Tone::Good, &after),
         (Some(before), None) => line.tone(Tone::Dim, &before).tone(Tone::Warn, " (removed)"),
         (None, None) => line.text("changed"),
+    }
+}
+
+/// Two digests of one repository are told by the digests alone.
+fn without_common_repository<'a>(before: &'a str, after: &'a str) -> (&'a str, &'a str) {
+    match (before.split_once('@'), after.split_once('@')) {
+        (Some((from, before)), Some((to, after))) if from == to => (before, after),
+        _ => (before, after),
     }
 }
 

@@ -56,9 +56,9 @@ pub async fn watch(
             }
             Err(error) => {
                 if is_final(&error) || last_seen.elapsed() > BLIND_LIMIT {
-                    return Err(error.hint(
-                        "The service was updated and ECS goes on with the deployment; run the same command again to follow it.",
-                    ));
+                    let mut hint = error.hint_text().map(|hint| format!("{hint} ")).unwrap_or_default();
+                    hint.push_str("The service was updated and ECS goes on with the deployment; run the same command again to follow it.");
+                    return Err(error.hint(hint));
                 }
                 if is_throttling(&error) {
                     pace = EASY;

@@ -45,6 +45,15 @@ impl TaskDefinition {
         for key in READ_ONLY {
             document.shift_remove(key);
         }
+        if let Some(Value::Array(tags)) = document.get_mut("tags") {
+            // AWS writes tags of its own under `aws:` and lets nobody else do so.
+            let reserved = |tag: &Value| {
+                tag.get("key")
+                    .and_then(Value::as_str)
+                    .is_some_and(|key| key.to_lowercase().starts_with("aws:"))
+            };
+            tags.retain(|tag| !reserved(tag));
+        }
         // DescribeTaskDefinition gives an empty list; RegisterTaskDefinition wants none or some.
         if document.get("tags").is_some_and(|tags| tags.as_array().is_some_and(Vec::is_empty)) {
             document.shift_remove("tags");
@@ -174,7 +183,10 @@ mod tests {
     fn tags_beside_the_definition_are_carried_over() {
         let described = json!({
             "taskDefinition": {"family": "web", "containerDefinitions": [{"name": "app"}]},
-            "tags": [{"key": "team", "value": "blue"}]
+            "tags": [
+                {"key": "team", "value": "blue"},
+                {"key": "aws:cloudformation:stack-name", "value": "x"}
+            ]
         });
         let definition = TaskDefinition::from_value(described).unwrap();
         assert_eq!(definition.as_map()["tags"], json!([{"key": "team", "value": "blue"}]));

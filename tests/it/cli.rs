@@ -80,3 +80,69 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     assert!(child.wait().expect("it ends").success());
 }
+
+/// What stands between two lines of a document.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let from = text.find(start).unwrap_or_else(|| panic!("there is no {start}")) + start.len();
+    let length = text[from..].find(end).unwrap_or_else(|| panic!("there is no {end}"));
+    &text[from..from + length]
+}
+
+#[test]
+fn the_readme_shows_the_example_as_it_is() {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("read");
+    let readme = read("README.md");
+    let shown = between(&readme, "```yaml\n# landfall.yml\n", "```");
+    let example = read("examples/hello/landfall.yml");
+    let (_, example) = example.split_once('\n').expect("the line for editors");
+    assert_eq!(shown, example);
+}
+
+#[test]
+fn the_readme_names_exit_codes_that_the_program_has() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("read");
+    let table = between(&readme, "| exit code | meaning |\n| --- | --- |\n", "\n\n");
+    let shown: Vec<u8> = table
+        .lines()
+        .map(|line| line.split('|').nth(1).expect("a cell").trim().parse().expect("a number"))
+        .collect();
+    use landfall::error::{ErrorKind, exit_code};
+    use landfall::event::Verdict;
+    let mut known = vec![0, exit_code::CHANGES_PLANNED];
+    for kind in [
+        ErrorKind::Internal,
+        ErrorKind::Usage,
+        ErrorKind::Preflight,
+        ErrorKind::Aws,
+        ErrorKind::Registry,
+        ErrorKind::TimedOut,
+        ErrorKind::Interrupted,
+    ] {
+        known.push(exit_code::of_error(kind));
+    }
+    for verdict in
+        [Verdict::Failed, Verdict::RolledBack, Verdict::Superseded, Verdict::TimedOut, Verdict::Interrupted]
+    {
+        known.push(exit_code::of_verdict(verdict));
+    }
+    known.sort_unstable();
+    known.dedup();
+    assert_eq!(shown, known);
+}
+
+#[test]
+fn every_flag_that_the_documents_name_exists() {
+    let help = Landfall::new(&["deploy", "--help"]).run().expect_code(0).stdout();
+    for file in ["README.md", "docs/configuration.md"] {
+        let text = std::fs::read_to_string(root().join(file)).expect("read");
+        for word in text.split(|c: char| c.is_whitespace() || "`|(),;=[]".contains(c)) {
+            if word.starts_with("--")
+                && word.len() > 3
+                && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            {
+                let known = help.contains(word) || ["--fast"].contains(&word);
+                assert!(known, "{file} names {word}, which `landfall deploy` does not have");
+            }
+        }
+    }
+}

@@ -212,7 +212,7 @@ fn a_dry_run_writes_nothing_and_says_what_would_change() {
     let planned = last(&ran.events(), |event| event["event"] == "planned");
     let subjects: Vec<_> =
         planned["changes"].as_array().expect("changes").iter().map(|c| c["subject"].clone()).collect();
-    assert_eq!(subjects, ["image of web", "env file of web", "task definition", "service"]);
+    assert_eq!(subjects, ["image of web", "env file of web", "task definition", "service hello"]);
     run(&["--detailed-exitcode"]).expect_code(10);
 }
 

@@ -27,7 +27,7 @@ fn plain_success() {
     12:00:00  hello  plan ...
     12:00:00  hello  plan: 3 changes
     12:00:00  hello    image of web: sha256:0d0d0d0d0d0d -> sha256:4c1e9f02ab77
-    12:00:00  hello    env file of web: s3://deploy-env/hello/3f2a.env (new)
+    12:00:00  hello    env file of web: s3://deploy-env/hello/3f2a.env
     12:00:00  hello    task definition: hello:8 -> a new revision
     12:00:00  hello  plan done in 0.4 s
     12:00:00  hello  push image ...

@@ -38,7 +38,7 @@ fn screen_while_pushing() {
     landfall 0.1.0  deploy hello on cluster demo in ap-northeast-2
     ✓ plan              3 changes                                             0.4 s
         image of web: sha256:0d0d0d0d0d0d → sha256:4c1e9f02ab77
-        env file of web: s3://deploy-env/hello/3f2a.env (new)
+        env file of web: s3://deploy-env/hello/3f2a.env
         task definition: hello:8 → a new revision
     ✓ upload env files  web: .env.prod, 12 variables, uploaded                0.4 s
     ⠴ push image                                                              3.5 s
@@ -60,7 +60,7 @@ fn screen_while_tasks_start() {
     landfall 0.1.0  deploy hello on cluster demo in ap-northeast-2
     ✓ plan              3 changes                                             0.4 s
         image of web: sha256:0d0d0d0d0d0d → sha256:4c1e9f02ab77
-        env file of web: s3://deploy-env/hello/3f2a.env (new)
+        env file of web: s3://deploy-env/hello/3f2a.env
         task definition: hello:8 → a new revision
     ✓ upload env files  web: .env.prod, 12 variables, uploaded                0.4 s
     ✓ push image        web: sha256:4c1e9f02ab77, 28.4 MB sent                7.5 s
@@ -84,7 +84,7 @@ fn screen_while_old_tasks_drain() {
     landfall 0.1.0  deploy hello on cluster demo in ap-northeast-2
     ok plan              3 changes                                            0.4 s
         image of web: sha256:0d0d0d0d0d0d -> sha256:4c1e9f02ab77
-        env file of web: s3://deploy-env/hello/3f2a.env (new)
+        env file of web: s3://deploy-env/hello/3f2a.env
         task definition: hello:8 -> a new revision
     ok upload env files  web: .env.prod, 12 variables, uploaded               0.4 s
     ok push image        web: sha256:4c1e9f02ab77, 28.4 MB sent               7.5 s
@@ -134,7 +134,7 @@ fn screen_at_the_end() {
     landfall 0.1.0  deploy hello on cluster demo in ap-northeast-2
     ✓ plan              3 changes                                             0.4 s
         image of web: sha256:0d0d0d0d0d0d → sha256:4c1e9f02ab77
-        env file of web: s3://deploy-env/hello/3f2a.env (new)
+        env file of web: s3://deploy-env/hello/3f2a.env
         task definition: hello:8 → a new revision
     ✓ upload env files  web: .env.prod, 12 variables, uploaded                0.4 s
     ✓ push image        web: sha256:4c1e9f02ab77, 28.4 MB sent                7.5 s

@@ -159,7 +159,7 @@ fn summary_dry_run() {
     assert_snapshot!(summary_of(&dry_run()), @r"
     · hello: 3 changes (service hello-svc on cluster demo)
         image of web: sha256:0d0d0d0d0d0d → sha256:4c1e9f02ab77
-        env file of web: s3://deploy-env/hello/3f2a.env (new)
+        env file of web: s3://deploy-env/hello/3f2a.env
         task definition: hello:8 → a new revision
 
     This was a dry run: nothing was changed.
