@@ -304,3 +304,106 @@ fn at(place: &str, error: Error) -> Error {
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::EnvStore;
+
+    const FILE: &str = "version: 1\nregion: eu-west-1\ncluster: demo\nenv_store: s3://deploy-env/prod\nservices:\n  api:\n    service: demo-api\n    task_definition: ecs/api.json\n    containers:\n      web: { image: { from: 'oci:build', to: 'r.example/api:1' }, env_file: .env }\n    wait: { timeout: 10m }\n  worker: {}\n";
+
+    fn load_text(text: &str, overrides: &Overrides) -> Result<Config> {
+        let file = parse(Path::new("landfall.yml"), text, &HashMap::new())?;
+        merge(file, Path::new("deploy"), overrides)
+    }
+
+    fn only(name: &str) -> Overrides {
+        Overrides { only: vec![name.to_owned()], ..Overrides::default() }
+    }
+
+    #[test]
+    fn paths_in_the_file_are_relative_to_it() {
+        let config = load_text(FILE, &only("api")).unwrap();
+        let api = &config.services[0];
+        assert_eq!(api.service, "demo-api");
+        assert_eq!(api.task_definition, TaskDefinitionSource::File("deploy/ecs/api.json".into()));
+        assert_eq!(api.containers[0].env_file.as_deref(), Some(Path::new("deploy/.env")));
+        let Some(ImageConfig::Push { from, .. }) = &api.containers[0].image else { panic!("a push") };
+        assert_eq!(*from, Source::OciLayout { dir: "deploy/build".into(), reference: None });
+        assert_eq!(config.env_store, Some(EnvStore { bucket: "deploy-env".into(), prefix: "prod".into() }));
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let overrides = Overrides {
+            cluster: Some("other".into()),
+            image: Some("r.example/api:2".into()),
+            env_file: Some("ci.env".into()),
+            timeout: Some("1m".into()),
+            wait_for: Some(WaitFor::Healthy),
+            rollback: Some(false),
+            ..only("api")
+        };
+        let config = load_text(FILE, &overrides).unwrap();
+        let api = &config.services[0];
+        assert_eq!(config.cluster, "other");
+        assert_eq!(
+            (api.timeout, api.wait_for, api.rollback),
+            (Duration::from_secs(60), WaitFor::Healthy, false)
+        );
+        // A path on the command line is relative to where the command was given.
+        assert_eq!(api.containers[0].env_file.as_deref(), Some(Path::new("ci.env")));
+        // The new target of the same push.
+        let Some(ImageConfig::Push { to, .. }) = &api.containers[0].image else { panic!("a push") };
+        assert_eq!(to.tag.as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn without_a_choice_all_services_are_deployed_with_their_defaults() {
+        let config = load_text(FILE, &Overrides::default()).unwrap();
+        let names: Vec<_> = config.services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!(names, ["api", "worker"]);
+        let worker = &config.services[1];
+        assert_eq!(
+            (worker.service.as_str(), &worker.task_definition),
+            ("worker", &TaskDefinitionSource::Live)
+        );
+        assert_eq!((worker.timeout, worker.rollback), (DEFAULT_TIMEOUT, true));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let one_image = Overrides { image: Some("r.example/x:1".into()), ..Overrides::default() };
+        let from_only = Overrides { from: Some("docker:x".into()), ..only("worker") };
+        let no_store = Overrides { env_file: Some("x.env".into()), ..only("worker") };
+        let without_store = FILE.replace("env_store: s3://deploy-env/prod\n", "");
+        for (text, overrides, expected) in [
+            (FILE, &one_image, "concern one service"),
+            (FILE, &from_only, "nothing says where to"),
+            (&without_store, &no_store, "there is no env store"),
+            (&FILE.replace("cluster: demo\n", ""), &Overrides::default(), "no cluster is configured"),
+            (&FILE.replace("10m", "10"), &Overrides::default(), "services.api.wait.timeout: `10`"),
+            (
+                &FILE.replace("oci:build", "zip:build"),
+                &Overrides::default(),
+                "services.api.containers.web.image",
+            ),
+        ] {
+            let error = load_text(text, overrides).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.hint_text().is_some(), "{error}");
+        }
+    }
+
+    #[test]
+    fn flags_alone_name_a_service_by_its_arn_too() {
+        let overrides = Overrides {
+            cluster: Some("demo".into()),
+            service: Some("arn:aws:ecs:eu-west-1:1:service/demo/web".into()),
+            ..Overrides::default()
+        };
+        let config = load(None, &overrides, &HashMap::new()).unwrap();
+        assert_eq!(config.services[0].name, "web");
+        assert!(config.services[0].service.starts_with("arn:"));
+    }
+}

@@ -2,6 +2,8 @@
 
 mod decide;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use decide::short;
 pub use decide::{Action, Plan, Revision, plan};

@@ -1,0 +1,191 @@
+//! What is decided of which snapshot.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Action, ImageFacts, Revision, Snapshot, plan};
+use crate::aws::LiveService;
+use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
+use crate::error::ErrorKind;
+use crate::rollout::{Deployment, Service};
+use crate::secret::Secret;
+use crate::task_definition::TaskDefinition;
+
+const LIVE: &str = "arn:aws:ecs:eu-west-1:1:task-definition/web:7";
+const OLD: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+const NEW: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+fn definition(digest: &str) -> TaskDefinition {
+    let image = format!("1.dkr.ecr.eu-west-1.amazonaws.com/web@{digest}");
+    TaskDefinition::from_value(json!({
+        "family": "web", "networkMode": "awsvpc", "containerDefinitions": [{"name": "app", "image": image}]
+    }))
+    .unwrap()
+}
+
+fn deployment(rollout_state: &str) -> Deployment {
+    Deployment {
+        id: "ecs-svc/1".into(),
+        status: "PRIMARY".into(),
+        task_definition: LIVE.into(),
+        rollout_state: Some(rollout_state.into()),
+        rollout_state_reason: None,
+        desired: 2,
+        running: 2,
+        pending: 0,
+        failed: 0,
+    }
+}
+
+fn live() -> LiveService {
+    LiveService {
+        name: "web".into(),
+        task_definition: LIVE.into(),
+        minimum_healthy_percent: 100,
+        maximum_percent: 200,
+        circuit_breaker_rolls_back: false,
+        health_check_grace_period: Duration::ZERO,
+        target_groups: Vec::new(),
+        controller: "ECS".into(),
+        strategy: "ROLLING".into(),
+        service: Service {
+            status: "ACTIVE".into(),
+            desired_count: 2,
+            running_count: 2,
+            pending_count: 0,
+            deployments: vec![deployment("COMPLETED")],
+            events: Vec::new(),
+        },
+    }
+}
+
+fn snapshot(digest: &str) -> Snapshot {
+    Snapshot {
+        live: live(),
+        live_definition: definition(OLD),
+        base: definition(OLD),
+        latest: Some((LIVE.into(), definition(OLD))),
+        images: vec![ImageFacts {
+            container: "app".into(),
+            target: "1.dkr.ecr.eu-west-1.amazonaws.com/web:tag".parse().unwrap(),
+            digest: digest.into(),
+            ours: true,
+            present: digest == OLD,
+            platforms: vec!["linux/amd64".into()],
+        }],
+        env_files: Vec::new(),
+    }
+}
+
+fn config() -> ServiceConfig {
+    ServiceConfig {
+        name: "web".into(),
+        service: "web".into(),
+        task_definition: TaskDefinitionSource::Live,
+        containers: vec![ContainerConfig {
+            name: None,
+            image: None,
+            env_file: None,
+            environment: Vec::new(),
+            secrets: Vec::new(),
+        }],
+        wait_for: WaitFor::Steady,
+        timeout: Duration::from_secs(60),
+        stall_timeout: Duration::from_secs(60),
+        max_failed_tasks: None,
+        rollback: true,
+    }
+}
+
+#[test]
+fn the_same_digest_is_nothing_to_do() {
+    let plan = plan(&config(), &snapshot(OLD)).unwrap();
+    assert_eq!((plan.revision, plan.action), (Revision::Existing(LIVE.into()), Action::Nothing));
+    assert_eq!(plan.changes, []);
+}
+
+#[test]
+fn a_new_digest_is_a_new_revision_that_pins_it() {
+    let plan = plan(&config(), &snapshot(NEW)).unwrap();
+    assert_eq!((plan.revision, plan.action), (Revision::Register, Action::Update));
+    let image = format!("1.dkr.ecr.eu-west-1.amazonaws.com/web@{NEW}");
+    assert_eq!(plan.definition.image("app"), Some(image.as_str()));
+    let subjects: Vec<_> = plan.changes.iter().map(|change| change.subject.as_str()).collect();
+    assert_eq!(subjects, ["image of app", "task definition", "service web"]);
+}
+
+#[test]
+fn a_revision_that_an_interrupted_run_left_behind_is_used() {
+    let mut snapshot = snapshot(NEW);
+    let arn = LIVE.replace(":7", ":8");
+    snapshot.latest = Some((arn.clone(), definition(NEW)));
+    let plan = plan(&config(), &snapshot).unwrap();
+    assert_eq!((plan.revision, plan.action), (Revision::Existing(arn), Action::Update));
+}
+
+#[test]
+fn a_deployment_that_is_under_way_is_followed_and_not_started_again() {
+    let mut snapshot = snapshot(OLD);
+    snapshot.live.service.deployments = vec![deployment("IN_PROGRESS")];
+    let plan = plan(&config(), &snapshot).unwrap();
+    assert_eq!(plan.action, Action::Follow("ecs-svc/1".into()));
+    assert_eq!(plan.changes.len(), 1);
+}
+
+#[test]
+fn the_plan_shows_no_value() {
+    let mut config = config();
+    config.containers[0].environment = vec![("TOKEN".into(), Secret::new("canary"))];
+    let plan = plan(&config, &snapshot(OLD)).unwrap();
+    assert_eq!(plan.action, Action::Update);
+    assert!(!format!("{:?}", plan.changes).contains("canary"));
+}
+
+#[test]
+fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
+    type Spoil = fn(&mut Snapshot);
+    let cases: [(Spoil, &str); 5] = [
+        (|s| s.live.service.status = "DRAINING".into(), "the service web is DRAINING"),
+        (|s| s.live.controller = "CODE_DEPLOY".into(), "under CODE_DEPLOY control"),
+        (|s| s.live.strategy = "BLUE_GREEN".into(), "uses the BLUE_GREEN strategy"),
+        (|s| s.live.maximum_percent = 100, "can neither start nor stop a task"),
+        (|s| s.images[0].platforms = vec!["linux/arm64".into()], "exec format error"),
+    ];
+    for (spoil, expected) in cases {
+        let mut snapshot = snapshot(NEW);
+        spoil(&mut snapshot);
+        let error = plan(&config(), &snapshot).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Preflight, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.hint_text().is_some(), "{error}");
+    }
+}
+
+#[test]
+fn percentages_block_only_where_neither_a_start_nor_a_stop_is_allowed() {
+    // Desired, minimum, maximum, whether ECS could move (facts 3.5).
+    for (desired, minimum, maximum, moves) in [
+        (1, 100, 100, false),
+        (2, 75, 125, false),
+        (2, 50, 100, true),
+        (4, 75, 125, true),
+        (0, 100, 100, true),
+    ] {
+        let mut snapshot = snapshot(NEW);
+        snapshot.live.service.desired_count = desired;
+        snapshot.live.minimum_healthy_percent = minimum;
+        snapshot.live.maximum_percent = maximum;
+        assert_eq!(plan(&config(), &snapshot).is_ok(), moves, "{desired} at {minimum}/{maximum}");
+    }
+}
+
+#[test]
+fn a_container_that_is_not_there_is_named() {
+    let mut config = config();
+    config.containers[0].name = Some("sidecar".into());
+    config.containers[0].secrets = vec![("A".into(), "/a".into())];
+    let error = plan(&config, &snapshot(OLD)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("no container `sidecar`"), "{error}");
+}
