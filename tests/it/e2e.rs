@@ -50,3 +50,18 @@ pub fn docker(args: &[&str]) -> String {
     assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+/// Asks again and again until there is an answer; a part that never gives one fails the test.
+pub async fn until<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(120), asking)
+        .await
+        .expect("an answer within two minutes")
+}

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{docker, load_hello, part};
+use super::{docker, load_hello, part, until};
 use crate::support::{Landfall, Ran};
 
 /// ECS is the embedded stand-in here; the registry and the engine are real.
@@ -106,13 +106,9 @@ async fn an_image_of_the_docker_engine_arrives_whole_and_runs() {
         docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", id.trim()]);
     let client = reqwest::Client::new();
     let url = format!("http://{}:8080/", address.trim());
-    let answer = loop {
-        // The program listens a moment after the container has started.
-        match client.get(&url).send().await {
-            Ok(answer) => break answer.text().await.expect("a body"),
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-        }
-    };
+    // The program listens a moment after the container has started.
+    let answer =
+        until(|| async { Some(client.get(&url).send().await.ok()?.text().await.expect("a body")) }).await;
     docker(&["rm", "-f", id.trim()]);
     assert_eq!(answer, "hello from v7 there\n");
 }

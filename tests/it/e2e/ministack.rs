@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{docker, part};
+use super::{docker, part, until};
 
 /// ministack's only account.
 pub const ACCOUNT: &str = "000000000000";
@@ -200,13 +200,11 @@ impl Ministack {
         // ministack calls a first deployment COMPLETED at once, with no task running yet; what
         // counts is that both tasks run and the balancer answers.
         self.wait(name, |service| service["runningCount"] == 2).await;
-        loop {
+        until(|| async {
             let answer = self.http.get(&url).send().await.expect("ministack answers");
-            if answer.status().is_success() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+            answer.status().is_success().then_some(())
+        })
+        .await;
         WebService { name: name.to_owned(), repository: format!("{}/{name}", self.registry()), url }
     }
 
@@ -215,15 +213,14 @@ impl Ministack {
         answer["services"][0].clone()
     }
 
-    /// Looks until the service is as wanted; the test runner's own limit ends a wait for ever.
-    pub async fn wait(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        loop {
+    /// Looks until the service is as wanted.
+    pub async fn wait(&self, name: &str, wanted: impl Fn(&Value) -> bool + Sync) -> Value {
+        let wanted = &wanted;
+        until(|| async move {
             let service = self.service(name).await;
-            if wanted(&service) {
-                return service;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+            wanted(&service).then_some(service)
+        })
+        .await
     }
 }
 
