@@ -65,3 +65,9 @@ pub async fn until<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> T {
         .await
         .expect("an answer within two minutes")
 }
+
+/// A name that no other test and no earlier run has used: the parts may have been up for a while.
+pub fn unique(name: &str) -> String {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock after 1970");
+    format!("{name}-{:x}", now.as_micros() % 0x1_0000_0000)
+}

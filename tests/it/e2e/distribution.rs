@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{docker, load_hello, part, until};
+use super::{docker, load_hello, part, unique, until};
 use crate::support::{Landfall, Ran};
 
 /// ECS is the embedded stand-in here; the registry and the engine are real.
@@ -78,10 +78,11 @@ async fn check_image(repository: &str, digest: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_oci_layout_arrives_whole_and_is_not_sent_twice() {
-    let ran = deploy("oci:examples/hello/image", "layout:v1", &password()).expect_code(0);
+    let name = unique("layout");
+    let ran = deploy("oci:examples/hello/image", &format!("{name}:v1"), &password()).expect_code(0);
     let digest = ran.report()["services"][0]["image_digest"].as_str().expect("a digest").to_owned();
-    check_image("layout", &digest).await;
-    let again = deploy("oci:examples/hello/image", "layout:v1", &password()).expect_code(0);
+    check_image(&name, &digest).await;
+    let again = deploy("oci:examples/hello/image", &format!("{name}:v1"), &password()).expect_code(0);
     let sent = again.events().into_iter().any(|event| event["event"] == "image_push_started");
     assert!(!sent, "{}", again.all());
 }

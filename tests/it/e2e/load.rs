@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -31,6 +31,7 @@ impl Answers {
 /// Requests that go on until they are stopped.
 pub struct Load {
     stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU32>,
     requesters: Vec<JoinHandle<Answers>>,
 }
 
@@ -38,9 +39,15 @@ impl Load {
     /// Starts requesting `url`, each time over a new connection, as a new visitor would.
     pub fn start(url: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let requesters =
-            (0..REQUESTERS).map(|_| tokio::spawn(requester(url.to_owned(), stop.clone()))).collect();
-        Self { stop, requesters }
+        let answered = Arc::new(AtomicU32::new(0));
+        let start = |_| tokio::spawn(requester(url.to_owned(), stop.clone(), answered.clone()));
+        let requesters = (0..REQUESTERS).map(start).collect();
+        Self { stop, answered, requesters }
+    }
+
+    /// How many requests have ended so far.
+    pub fn answered(&self) -> u32 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Stops, and says what was answered.
@@ -58,7 +65,7 @@ impl Load {
     }
 }
 
-async fn requester(url: String, stop: Arc<AtomicBool>) -> Answers {
+async fn requester(url: String, stop: Arc<AtomicBool>, answered: Arc<AtomicU32>) -> Answers {
     let client = reqwest::Client::builder()
         .pool_max_idle_per_host(0)
         .timeout(Duration::from_secs(10))
@@ -74,6 +81,7 @@ async fn requester(url: String, stop: Arc<AtomicBool>) -> Answers {
             Ok(text) => *answers.good.entry(text).or_default() += 1,
             Err(error) => answers.bad.push(format!("{error:?}")),
         }
+        answered.fetch_add(1, Ordering::Relaxed);
     }
     answers
 }

@@ -1,12 +1,12 @@
 //! The main job against ministack: real containers, real requests.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::load::Load;
 use super::ministack::{Ministack, WebService};
-use super::{load_hello, part};
+use super::{load_hello, part, unique, until};
 use crate::support::{Landfall, Ran, api_calls, findings};
 
 /// Runs `landfall` without blocking the requests that go on beside it.
@@ -36,45 +36,51 @@ fn deploy_args(service: &WebService, from: &str, tag: &str, more: &[&str]) -> Ve
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_under_load_loses_no_request() {
     let folder = tempfile::tempdir().expect("a folder");
-    load_hello(folder.path(), "under-load", "v1");
-    load_hello(folder.path(), "under-load", "v2");
+    let name = unique("under-load");
+    let bucket = format!("{name}-env");
+    load_hello(folder.path(), &name, "v1");
+    load_hello(folder.path(), &name, "v2");
     let ministack = Ministack::connect();
-    let service = ministack.web_service("under-load", "under-load:v1").await;
-    ministack.put_bucket("under-load-env").await;
+    let service = ministack.web_service(&name, &format!("{name}:v1")).await;
+    ministack.put_bucket(&bucket).await;
+    let store = format!("s3://{bucket}/test");
+    let source = format!("docker:{name}:v2");
     let env_file = folder.path().join("web.env");
     std::fs::write(&env_file, "GREETING=hello\nCANARY=canary-3c\n").expect("written");
 
     let load = Load::start(&service.url);
     // ministack's own word on when the rollout was over, taken twenty times a second.
     let truth = tokio::spawn({
-        let ministack = ministack.clone();
+        let (ministack, name) = (ministack.clone(), name.clone());
         async move {
             ministack
-                .wait("under-load", |service| {
+                .wait(&name, |service| {
                     primary(service)["taskDefinition"].as_str().is_some_and(|arn| arn.ends_with(":2"))
                 })
                 .await;
-            ministack.wait("under-load", is_over).await;
+            ministack.wait(&name, is_over).await;
             Instant::now()
         }
     });
     let env_path = env_file.to_str().expect("UTF-8");
     let args = deploy_args(
         &service,
-        "docker:under-load:v2",
+        &source,
         "v2",
-        &["--env-file", env_path, "--env-store", "s3://under-load-env/test", "--env", "ADDED=1"],
+        &["--env-file", env_path, "--env-store", &store, "--env", "ADDED=1"],
     );
     let ran = landfall(&ministack, args).await.expect_code(0);
     let declared = Instant::now();
     let completed = truth.await.expect("the rollout was over");
     let report = ran.report();
-    // A little longer, so that a request that the last old task was serving is counted too.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let during = load.answered();
+    // A little longer: requests that the last old task was serving are counted too, and a slow machine
+    // reaches the number that the claim rests on.
+    until(|| async { (load.answered() >= during + 50 && load.answered() >= 500).then_some(()) }).await;
     let answers = load.stop().await;
 
     println!(
-        "requests {} failed {}; rollout {} ms by landfall; declared {:?} after ministack's COMPLETED",
+        "requests {} ({during} during the deployment) failed {}; rollout {} ms by landfall; declared {:?} after ministack's COMPLETED",
         answers.total(),
         answers.bad.len(),
         report["services"][0]["steady_at_ms"],
@@ -91,7 +97,7 @@ async fn a_deployment_under_load_loses_no_request() {
     assert_eq!(calls["ecs:UpdateService"], 1, "{calls:?}");
     let reported = &report["services"][0];
     assert_eq!(reported["zero_downtime"]["verdict"], "observed", "{reported}");
-    let live = ministack.service("under-load").await;
+    let live = ministack.service(&name).await;
     assert_eq!(reported["task_definition"], live["taskDefinition"]);
     assert_eq!(reported["deployment_id"], primary(&live)["id"]);
     assert_eq!(live["runningCount"], 2);
@@ -103,15 +109,15 @@ async fn a_deployment_under_load_loses_no_request() {
     assert_eq!(container["image"], format!("{}@{digest}", service.repository));
     let arn = reported["env_files"][0]["arn"].as_str().expect("an ARN");
     assert_eq!(container["environmentFiles"][0]["value"], arn);
-    let key = arn.strip_prefix("arn:aws:s3:::under-load-env/").expect("in the bucket");
-    assert_eq!(ministack.get_object("under-load-env", key).await, "GREETING=hello\nCANARY=canary-3c\n");
+    let key = arn.strip_prefix(&format!("arn:aws:s3:::{bucket}/")).expect("in the bucket");
+    assert_eq!(ministack.get_object(&bucket, key).await, "GREETING=hello\nCANARY=canary-3c\n");
 
     // The same again: nothing to do.
     let args = deploy_args(
         &service,
-        "docker:under-load:v2",
+        &source,
         "v2",
-        &["--env-file", env_path, "--env-store", "s3://under-load-env/test", "--env", "ADDED=1"],
+        &["--env-file", env_path, "--env-store", &store, "--env", "ADDED=1"],
     );
     let again = landfall(&ministack, args).await.expect_code(0).report();
     assert_eq!(again["verdict"], "unchanged", "{again}");
@@ -131,9 +137,10 @@ fn is_over(service: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_exits_is_explained_and_put_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let layout = load_hello(folder.path(), "crashes", "v1");
+    let name = unique("crashes");
+    let layout = load_hello(folder.path(), &name, "v1");
     let ministack = Ministack::connect();
-    let service = ministack.web_service("crashes", "crashes:v1").await;
+    let service = ministack.web_service(&name, &format!("{name}:v1")).await;
     // No requests here: ministack calls every registered target healthy and registers tasks before their
     // program has started, so its balancer sends requests to the crashing ones. On AWS a target has to
     // pass its health check first (facts 3.5, 5.4).
@@ -144,7 +151,7 @@ async fn a_program_that_exits_is_explained_and_put_back() {
     assert_eq!(report["verdict"], "rolled-back");
     assert!(findings(&report).contains(&"essential-container-exited".to_owned()), "{report}");
     assert!(report.to_string().contains("exit code 3"), "{report}");
-    let live = ministack.service("crashes").await;
+    let live = ministack.service(&name).await;
     assert_eq!(live["taskDefinition"], report["services"][0]["previous_task_definition"]);
     assert_eq!(live["runningCount"], 2);
 }
