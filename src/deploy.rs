@@ -363,47 +363,12 @@ impl<'a> StepTimer<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::rollout::{Deployment, Service};
-
-    fn live(deployments: &[(&str, Option<&str>)]) -> LiveService {
-        let deployment = |(revision, state): &(&str, Option<&str>)| Deployment {
-            id: format!("ecs-svc/{revision}"),
-            status: "ACTIVE".into(),
-            task_definition: (*revision).to_owned(),
-            rollout_state: state.map(str::to_owned),
-            rollout_state_reason: None,
-            desired: 1,
-            running: 1,
-            pending: 0,
-            failed: 0,
-        };
-        LiveService {
-            name: "web".into(),
-            task_definition: "web:3".into(),
-            minimum_healthy_percent: 100,
-            maximum_percent: 200,
-            circuit_breaker_rolls_back: false,
-            health_check_grace_period: Duration::ZERO,
-            target_groups: Vec::new(),
-            controller: "ECS".into(),
-            strategy: "ROLLING".into(),
-            service: Service {
-                status: "ACTIVE".into(),
-                desired_count: 1,
-                running_count: 1,
-                pending_count: 0,
-                deployments: deployments.iter().map(deployment).collect(),
-                events: Vec::new(),
-            },
-        }
-    }
 
     #[test]
     fn the_last_good_revision_is_the_one_that_was_completed() {
-        let good = |deployments: &[(&str, Option<&str>)]| last_good(&live(deployments), "web:4");
+        let good =
+            |deployments: &[(&str, Option<&str>)]| last_good(&LiveService::testing(deployments), "web:4");
         assert_eq!(good(&[("web:3", Some("COMPLETED"))]).as_deref(), Some("web:3"));
         // Not simply the one before: web:3 was still on its way, or had failed.
         let on_its_way = [("web:3", Some("IN_PROGRESS")), ("web:2", Some("COMPLETED"))];

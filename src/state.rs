@@ -298,9 +298,14 @@ impl ServiceState {
     /// Where an interrupt leaves the service.
     fn interrupt(&mut self) {
         self.report.verdict = Verdict::Interrupted;
-        self.report.reason = Some(match &self.report.deployment_id {
-            Some(id) => format!("ECS goes on with deployment {id}; run the same command again to follow it"),
-            None => "the service was not updated; run the same command again".to_owned(),
+        self.report.reason = Some(match (&self.rollback, &self.report.deployment_id) {
+            (Some(rollback), _) => {
+                format!("ECS goes on putting the service back to {}", rollback.task_definition)
+            }
+            (None, Some(id)) => {
+                format!("ECS goes on with deployment {id}; run the same command again to follow it")
+            }
+            (None, None) => "the service was not updated; run the same command again".to_owned(),
         });
         self.finished = true;
     }

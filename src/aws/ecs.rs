@@ -336,3 +336,44 @@ fn private_ip(attachments: &[sdk::Attachment], containers: &[sdk::Container]) ->
             .find_map(|interface| interface.private_ipv4_address.clone())
     })
 }
+
+#[cfg(test)]
+impl LiveService {
+    /// An ACTIVE service `web` of two tasks whose deployments are these revisions, by rollout state; the
+    /// first is PRIMARY.
+    pub(crate) fn testing(deployments: &[(&str, Option<&str>)]) -> Self {
+        let deployment = |(index, (revision, state)): (usize, &(&str, Option<&str>))| Deployment {
+            id: format!("ecs-svc/{}", index + 1),
+            status: if index == 0 { "PRIMARY" } else { "ACTIVE" }.to_owned(),
+            task_definition: (*revision).to_owned(),
+            rollout_state: state.map(str::to_owned),
+            rollout_state_reason: None,
+            desired: 2,
+            running: 2,
+            pending: 0,
+            failed: 0,
+        };
+        Self {
+            name: "web".to_owned(),
+            task_definition: deployments
+                .first()
+                .map(|(revision, _)| (*revision).to_owned())
+                .unwrap_or_default(),
+            minimum_healthy_percent: 100,
+            maximum_percent: 200,
+            circuit_breaker_rolls_back: false,
+            health_check_grace_period: Duration::ZERO,
+            target_groups: Vec::new(),
+            controller: "ECS".to_owned(),
+            strategy: "ROLLING".to_owned(),
+            service: Service {
+                status: "ACTIVE".to_owned(),
+                desired_count: 2,
+                running_count: 2,
+                pending_count: 0,
+                deployments: deployments.iter().enumerate().map(deployment).collect(),
+                events: Vec::new(),
+            },
+        }
+    }
+}

@@ -8,7 +8,6 @@ use super::{Action, ImageFacts, Revision, Snapshot, plan};
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;
-use crate::rollout::{Deployment, Service};
 use crate::secret::Secret;
 use crate::task_definition::TaskDefinition;
 
@@ -24,45 +23,9 @@ fn definition(digest: &str) -> TaskDefinition {
     .unwrap()
 }
 
-fn deployment(rollout_state: &str) -> Deployment {
-    Deployment {
-        id: "ecs-svc/1".into(),
-        status: "PRIMARY".into(),
-        task_definition: LIVE.into(),
-        rollout_state: Some(rollout_state.into()),
-        rollout_state_reason: None,
-        desired: 2,
-        running: 2,
-        pending: 0,
-        failed: 0,
-    }
-}
-
-fn live() -> LiveService {
-    LiveService {
-        name: "web".into(),
-        task_definition: LIVE.into(),
-        minimum_healthy_percent: 100,
-        maximum_percent: 200,
-        circuit_breaker_rolls_back: false,
-        health_check_grace_period: Duration::ZERO,
-        target_groups: Vec::new(),
-        controller: "ECS".into(),
-        strategy: "ROLLING".into(),
-        service: Service {
-            status: "ACTIVE".into(),
-            desired_count: 2,
-            running_count: 2,
-            pending_count: 0,
-            deployments: vec![deployment("COMPLETED")],
-            events: Vec::new(),
-        },
-    }
-}
-
 fn snapshot(digest: &str) -> Snapshot {
     Snapshot {
-        live: live(),
+        live: LiveService::testing(&[(LIVE, Some("COMPLETED"))]),
         live_definition: definition(OLD),
         base: definition(OLD),
         latest: Some((LIVE.into(), definition(OLD))),
@@ -127,7 +90,7 @@ fn a_revision_that_an_interrupted_run_left_behind_is_used() {
 #[test]
 fn a_deployment_that_is_under_way_is_followed_and_not_started_again() {
     let mut snapshot = snapshot(OLD);
-    snapshot.live.service.deployments = vec![deployment("IN_PROGRESS")];
+    snapshot.live = LiveService::testing(&[(LIVE, Some("IN_PROGRESS"))]);
     let plan = plan(&config(), &snapshot).unwrap();
     assert_eq!(plan.action, Action::Follow("ecs-svc/1".into()));
     assert_eq!(plan.changes.len(), 1);
