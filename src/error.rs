@@ -94,7 +94,13 @@ impl Error {
     /// Adds what a person should do next, as one sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        let mut hint = hint.into();
+        // Hints are read one below the other; they all begin alike. A command stands in backticks and is
+        // not touched.
+        if let Some(first) = hint.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        self.hint = Some(hint);
         self
     }
 

@@ -85,6 +85,10 @@ fn hint(action: &str, code: &str, text: &str) -> Option<String> {
             "Give AWS credentials: `aws sso login`, AWS_PROFILE, AWS_ACCESS_KEY_ID, or a role of the CI job."
                 .to_owned(),
         ),
+        _ if lower.contains("connect") || lower.contains("dns error") || lower.contains("timeout") => Some(
+            "AWS cannot be reached: check the network, the Region, and AWS_ENDPOINT_URL where it is set."
+                .to_owned(),
+        ),
         _ => None,
     }
 }

@@ -226,8 +226,17 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
         other => {
             // The message repeats the position; ours stands in front already.
             let text = other.to_string();
-            let text = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            Error::usage(format!("{place}: {}", text.replace('\n', " ")))
+            let text = text.split(" at line ").next().unwrap_or(&text).replace('\n', " ");
+            // The parser speaks of events; a person writes lines.
+            let text = text
+                .replace("expected mapping start", "expected a map (`key: value` lines)")
+                .replace("expected sequence start", "expected a list (`- item` lines)");
+            let hint = if text.contains("tab") {
+                "YAML is indented with spaces, never with tabs."
+            } else {
+                "docs/configuration.md has every key with its meaning and type."
+            };
+            Error::usage(format!("{place}: {text}")).hint(hint)
         }
     }
 }
