@@ -139,9 +139,9 @@ impl Deployment<'_> {
                 return Ok(());
             }
             Action::Follow(id) => (id.clone(), before.clone()),
-            Action::Update => {
+            Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(&self.events, Step::UpdateService);
-                let updated = self.update(&revision).await?;
+                let updated = self.update(&revision, self.plan.action == Action::Redeploy).await?;
                 step.finish();
                 (updated.deployment_id, updated.live)
             }
@@ -150,7 +150,7 @@ impl Deployment<'_> {
         self.events.emit(Event::ServiceUpdated {
             deployment_id: deployment_id.clone(),
             task_definition: revision.clone(),
-            previous_task_definition: Some(before.task_definition.clone()),
+            previous_task_definition: self.earlier_revision(&revision),
             desired_count: live.service.desired_count,
             floor: floor(live.service.desired_count, live.minimum_healthy_percent),
         });
@@ -171,8 +171,11 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    async fn update(&self, revision: &str) -> Result<Updated> {
-        self.context.aws.update_service(&self.context.config.cluster, &self.config.service, revision).await
+    async fn update(&self, revision: &str, force: bool) -> Result<Updated> {
+        self.context
+            .aws
+            .update_service(&self.context.config.cluster, &self.config.service, revision, force)
+            .await
     }
 
     async fn watch(&self, rollout: &mut Rollout, started: Instant) -> Result<Outcome> {
@@ -235,12 +238,7 @@ impl Deployment<'_> {
             return not_put_back("there is no earlier revision to go back to".to_owned());
         };
         let step = StepTimer::start(&self.events, Step::Rollback);
-        self.events.emit(Event::RollbackStarted {
-            by: RollbackBy::Landfall,
-            task_definition: good.clone(),
-            reason: reason.clone(),
-        });
-        let complete = match self.return_to(rollout, &good).await {
+        let complete = match self.return_to(rollout, &good, &reason).await {
             Ok(complete) => complete,
             Err(error) => {
                 return not_put_back(format!("going back to {} failed: {error}", short(&good)));
@@ -259,8 +257,14 @@ impl Deployment<'_> {
         }
     }
 
-    async fn return_to(&self, failed: &Rollout, revision: &str) -> Result<bool> {
-        let updated = self.update(revision).await?;
+    async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
+        let updated = self.update(revision, false).await?;
+        // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: revision.to_owned(),
+            reason: reason.to_owned(),
+        });
         let started = Instant::now();
         let undone = Undone {
             deployment_id: failed.deployment_id().to_owned(),
@@ -281,6 +285,17 @@ impl Deployment<'_> {
         Ok(matches!(outcome, Outcome::Succeeded { .. }))
     }
 
+    /// What the service ran before `revision`; a run that follows an interrupted one finds the service set
+    /// to `revision` already.
+    fn earlier_revision(&self, revision: &str) -> Option<String> {
+        let before = &self.prepared.snapshot.live;
+        if before.task_definition == revision {
+            last_good(before, revision)
+        } else {
+            Some(before.task_definition.clone())
+        }
+    }
+
     fn followed(&self, live: &LiveService, deployment_id: String, revision: &str) -> Followed {
         let before = &self.prepared.snapshot.live;
         Followed {
@@ -297,7 +312,7 @@ impl Deployment<'_> {
                 .map(|deployment| deployment.id.clone())
                 .filter(|id| *id != deployment_id)
                 .collect(),
-            earlier_task_definition: Some(before.task_definition.clone()),
+            earlier_task_definition: self.earlier_revision(revision),
             deployment_id,
             // Taken before the update, so that no clock decides which events are new.
             seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),

@@ -381,6 +381,9 @@ impl ServiceState {
             }
             Event::RolloutFinished { verdict, reason, zero_downtime } => {
                 report.verdict = *verdict;
+                if *verdict == Verdict::Unchanged {
+                    report.task_definition.clone_from(&report.previous_task_definition);
+                }
                 report.reason = Some(reason.clone());
                 report.zero_downtime.clone_from(zero_downtime);
                 self.finished = true;

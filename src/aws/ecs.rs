@@ -125,8 +125,8 @@ impl Aws {
             .ok_or_else(|| Error::internal("ecs:RegisterTaskDefinition answered without an ARN"))
     }
 
-    /// Sets a service to a revision, which starts a deployment (facts 3.4). Nothing else is touched:
-    /// the desired count stays with whoever scales the service.
+    /// Sets a service to a revision, which starts a deployment (facts 3.4); where it is set already, only
+    /// `force` does. Nothing else is touched: the desired count stays with whoever scales the service.
     ///
     /// # Errors
     /// [`ErrorKind::Aws`].
@@ -135,6 +135,7 @@ impl Aws {
         cluster: &str,
         service: &str,
         task_definition: &str,
+        force: bool,
     ) -> Result<Updated> {
         let answer = self
             .ecs
@@ -142,6 +143,7 @@ impl Aws {
             .cluster(cluster)
             .service(service)
             .task_definition(task_definition)
+            .set_force_new_deployment(force.then_some(true))
             .send()
             .await
             .map_err(|error| aws_error("ecs:UpdateService", &format!("{cluster}/{service}"), error))?;

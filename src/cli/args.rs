@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Overrides, WaitFor};
+use crate::error::{Error, Result};
 use crate::report::Format;
 use crate::secret::Secret;
 
@@ -83,7 +84,7 @@ pub struct DeployArgs {
     /// Only these services of the configuration [default: all]
     pub services: Vec<String>,
     /// Show what would change, and change nothing
-    #[arg(long, env = "LANDFALL_DRY_RUN")]
+    #[arg(long, env = "LANDFALL_DRY_RUN", value_parser = clap::builder::FalseyValueParser::new())]
     pub dry_run: bool,
     /// With --dry-run: exit 10 when there is something to do
     #[arg(long, requires = "dry_run")]
@@ -131,11 +132,11 @@ pub struct ServiceArgs {
     #[arg(long, env = "LANDFALL_ENV_STORE", value_name = "S3-URL")]
     pub env_store: Option<String>,
     /// Set a variable in the task definition; may be repeated
-    #[arg(long = "env", short = 'e', value_name = "NAME=VALUE", value_parser = variable)]
-    pub environment: Vec<(String, Secret)>,
+    #[arg(long = "env", short = 'e', value_name = "NAME=VALUE", value_parser = raw)]
+    pub environment: Vec<Secret>,
     /// Set a variable from a parameter or secret: its name or ARN; may be repeated
-    #[arg(long = "secret", value_name = "NAME=VALUE_FROM", value_parser = pair)]
-    pub secrets: Vec<(String, String)>,
+    #[arg(long = "secret", value_name = "NAME=VALUE_FROM", value_parser = raw)]
+    pub secrets: Vec<Secret>,
 }
 
 /// When the rollout is over.
@@ -198,9 +199,16 @@ pub struct SandboxArgs {
 
 impl DeployArgs {
     /// What the flags say over the file.
-    pub fn overrides(&self, global: &Global) -> Overrides {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name.
+    pub fn overrides(&self, global: &Global) -> Result<Overrides> {
         let service = &self.service;
-        Overrides {
+        let pairs = |flag: &str, texts: &[Secret]| {
+            texts.iter().map(|text| pair(flag, text)).collect::<Result<Vec<_>>>()
+        };
+        let secrets = pairs("--secret", &service.secrets)?;
+        Ok(Overrides {
             only: self.services.clone(),
             region: given(&global.region),
             cluster: given(&global.cluster),
@@ -211,8 +219,8 @@ impl DeployArgs {
             image: given(&service.image),
             env_file: given_path(&service.env_file),
             env_store: given(&service.env_store),
-            environment: service.environment.clone(),
-            secrets: service.secrets.clone(),
+            environment: pairs("--env", &service.environment)?,
+            secrets: secrets.into_iter().map(|(name, from)| (name, from.expose().to_owned())).collect(),
             wait_for: self.rollout.wait_for.map(|wait| match wait {
                 WaitForArg::Steady => WaitFor::Steady,
                 WaitForArg::Healthy => WaitFor::Healthy,
@@ -222,7 +230,7 @@ impl DeployArgs {
             stall_timeout: given(&self.rollout.stall_timeout),
             max_failed_tasks: self.rollout.max_failed_tasks,
             rollback: self.rollout.rollback.map(|rollback| matches!(rollback, RollbackArg::OnFailure)),
-        }
+        })
     }
 }
 
@@ -236,20 +244,22 @@ fn given_path(value: &Option<PathBuf>) -> Option<PathBuf> {
 }
 
 /// As clap's own parser of paths, but for the empty one.
-fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+fn path(text: &str) -> std::result::Result<PathBuf, std::convert::Infallible> {
     Ok(PathBuf::from(text))
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        // The text is not repeated: it may be a value.
-        _ => Err("expected NAME=VALUE".to_owned()),
-    }
+/// Takes any text: clap repeats what it refuses, and this may be a value whose name was forgotten.
+fn raw(text: &str) -> std::result::Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
-fn variable(text: &str) -> Result<(String, Secret), String> {
-    pair(text).map(|(name, value)| (name, Secret::new(value)))
+fn pair(flag: &str, text: &Secret) -> Result<(String, Secret)> {
+    match text.expose().split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), Secret::new(value))),
+        _ => Err(Error::usage(format!("{flag} has no NAME= in front of its value")).hint(format!(
+            "Write {flag} NAME=VALUE. What was given is not repeated here: it may be a secret."
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -267,7 +277,7 @@ mod tests {
     fn empty_texts_are_as_if_not_given() {
         let cli = Cli::parse_from(["landfall", "deploy", "--image", "", "--env-file", "", "--cluster", "c"]);
         let Command::Deploy(deploy) = &cli.command else { panic!("deploy") };
-        let overrides = deploy.overrides(&cli.global);
+        let overrides = deploy.overrides(&cli.global).unwrap();
         assert_eq!((overrides.image, overrides.env_file), (None, None));
         assert_eq!(overrides.cluster.as_deref(), Some("c"));
     }

@@ -9,6 +9,8 @@ pub fn on_signal() -> CancellationToken {
     tokio::spawn(async move {
         wait_for_signal().await;
         cancel.cancel();
+        // `timeout` and CI runners signal the process and its group at once; those are one wish.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         wait_for_signal().await;
         std::process::exit(130);
     });

@@ -56,7 +56,7 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
 
     let result = async {
         let file = config_file(global);
-        let overrides = args.overrides(global);
+        let overrides = args.overrides(global)?;
         let config = load(file.as_deref(), &overrides, &environment.variables)?;
         let request = commands::DeployRequest {
             config,

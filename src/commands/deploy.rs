@@ -4,10 +4,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::sandbox::{endpoint_of, start_sandbox};
 use crate::aws::{Aws, AwsSettings};
-use crate::config::Config;
+use crate::config::{Config, ImageConfig};
 use crate::deploy::{Context, deploy as run};
 use crate::emit::Emitter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, RunStarted};
 use crate::prepare::Workbench;
 
@@ -40,6 +40,7 @@ pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &Cancel
     let mut settings = AwsSettings { region: request.config.region.clone(), ..request.aws };
     let sandbox = match &request.sandbox {
         Some((scenario, speed)) => {
+            check_targets(&request.config)?;
             let sandbox = start_sandbox(scenario, *speed, None, Some(&request.config)).await?;
             endpoint_of(&sandbox, &mut settings);
             Some(sandbox)
@@ -77,4 +78,20 @@ pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &Cancel
         sandbox.shutdown().await;
     }
     result
+}
+
+/// The sandbox stays on this machine: an image that would go to a registry elsewhere is refused.
+fn check_targets(config: &Config) -> Result<()> {
+    let images =
+        config.services.iter().flat_map(|service| &service.containers).filter_map(|c| c.image.as_ref());
+    for target in images.map(ImageConfig::target) {
+        let name = target.host.split(':').next().unwrap_or_default();
+        let local = name == "localhost" || name.starts_with("127.") || target.host.starts_with("[::1]");
+        if target.is_ecr().is_none() && !local {
+            return Err(Error::usage(format!("the sandbox does not talk to the registry {}", target.host)).hint(
+                "With --sandbox, name an ECR host (123456789012.dkr.ecr.REGION.amazonaws.com, which it stands in for) or a registry on localhost.",
+            ));
+        }
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_saphyr::{Error as YamlError, Spanned};
 
+use super::interpolate::interpolate;
 use super::model::WaitFor;
 use crate::error::{Error, Result};
 
@@ -96,29 +97,25 @@ pub struct PushEntry {
     pub to: String,
 }
 
-/// A text, a number or a boolean; ECS only knows texts.
+/// A text, a number or a boolean, as it is written: ECS only knows texts, and `1.10` is not `1.1`.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Scalar(#[schemars(with = "ScalarForm")] String);
+
+/// What editors should accept for a [`Scalar`].
+#[derive(JsonSchema)]
 #[serde(untagged)]
-pub enum Scalar {
-    /// `true`, `false`
+#[allow(dead_code, reason = "only its schema is used")]
+enum ScalarForm {
     Boolean(bool),
-    /// `8080`
-    Integer(i64),
-    /// `0.5`
     Number(f64),
-    /// Anything else.
     Text(String),
 }
 
 impl Scalar {
     /// As it stands in the task definition.
     pub fn into_text(self) -> String {
-        match self {
-            Self::Boolean(value) => value.to_string(),
-            Self::Integer(value) => value.to_string(),
-            Self::Number(value) => value.to_string(),
-            Self::Text(value) => value,
-        }
+        self.0
     }
 }
 
@@ -158,9 +155,7 @@ pub fn config_schema() -> Schema {
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) with `path:line:column`, what was expected
 /// and, for an unknown key, the nearest known one.
 pub fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Result<ConfigFile> {
-    let options = serde_saphyr::Options::default().with_properties(variables.clone());
-    let file: ConfigFile =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(path, &error))?;
+    let mut file: ConfigFile = serde_saphyr::from_str(text).map_err(|error| yaml_error(path, &error))?;
     if file.version != 1 {
         return Err(Error::usage(format!("{}: version {} is not known", path.display(), file.version))
             .hint("This release of Landfall reads `version: 1`."));
@@ -172,7 +167,53 @@ pub fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Re
     for entry in file.services.values() {
         refuse_reserved(path, entry)?;
     }
+    for value in file.texts() {
+        *value = interpolate(value, variables).map_err(|unresolved| {
+            Error::usage(format!("{}: {}", place_of(path, text, &unresolved.expression), unresolved.message))
+                .hint(unresolved.hint)
+        })?;
+    }
     Ok(file)
+}
+
+impl ConfigFile {
+    /// Every text in which expressions are replaced.
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self { region, cluster, env_store, services, .. } = self;
+        [region, cluster, env_store]
+            .into_iter()
+            .flatten()
+            .chain(services.values_mut().flat_map(service_texts))
+    }
+}
+
+fn service_texts(entry: &mut ServiceEntry) -> impl Iterator<Item = &mut String> {
+    let ServiceEntry { service, task_definition, wait, containers, .. } = entry;
+    let own = [service, task_definition, &mut wait.timeout, &mut wait.stall_timeout];
+    own.into_iter().flatten().chain(containers.values_mut().flat_map(container_texts))
+}
+
+fn container_texts(entry: &mut ContainerEntry) -> impl Iterator<Item = &mut String> {
+    let ContainerEntry { image, env_file, environment, secrets } = entry;
+    let image = match image {
+        Some(ImageEntry::Existing(reference)) => vec![reference],
+        Some(ImageEntry::Push(push)) => vec![&mut push.from, &mut push.to],
+        None => Vec::new(),
+    };
+    let environment = environment.values_mut().map(|scalar| &mut scalar.0);
+    image.into_iter().chain(env_file).chain(environment).chain(secrets.values_mut())
+}
+
+/// `path:line` of the first line on which an expression stands outside a comment.
+fn place_of(path: &Path, text: &str, expression: &str) -> String {
+    let outside_comment = |line: &str| {
+        let comment = line.find(" #").unwrap_or(line.len());
+        !line.trim_start().starts_with('#') && line.find(expression).is_some_and(|at| at < comment)
+    };
+    match text.lines().position(outside_comment) {
+        Some(index) => format!("{}:{}", path.display(), index + 1),
+        None => path.display().to_string(),
+    }
 }
 
 fn refuse_reserved(path: &Path, entry: &ServiceEntry) -> Result<()> {
@@ -218,10 +259,6 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
                     known.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
                 )),
             }
-        }
-        YamlError::UnresolvedProperty { name, .. } => {
-            Error::usage(format!("{place}: the environment variable `{name}` is not set"))
-                .hint(format!("Set it, or write ${{{name}:-default}}."))
         }
         other => {
             // The message repeats the position; ours stands in front already.
@@ -320,12 +357,31 @@ mod tests {
     }
 
     #[test]
-    fn scalars_become_texts() {
-        let text = "version: 1\nservices:\n  api:\n    containers:\n      web:\n        environment: { PORT: 8080, DEBUG: false, RATE: 0.5, NAME: x, ZIP: '01234' }\n";
-        let mut file = read(text, &[]).unwrap();
-        let api = file.services.swap_remove("api").unwrap();
-        let web = api.containers.into_iter().next().unwrap().1;
-        let values: Vec<_> = web.environment.into_values().map(Scalar::into_text).collect();
-        assert_eq!(values, ["8080", "false", "0.5", "x", "01234"]);
+    fn values_reach_the_container_as_they_are_written() {
+        let written = [
+            ("8080", "8080"),
+            ("false", "false"),
+            ("1.10", "1.10"),
+            ("01234", "01234"),
+            ("12345678901234567890", "12345678901234567890"),
+            ("0x1F", "0x1F"),
+            ("yes", "yes"),
+            ("'quoted'", "quoted"),
+            ("${SHA}", "12345e7"),
+            ("\"${SHA}\"", "12345e7"),
+            ("'${PIN}'", "007"),
+        ];
+        for (value, expected) in written {
+            let text = format!(
+                "version: 1\nservices:\n  api:\n    containers:\n      web:\n        environment:\n          X: {value}\n"
+            );
+            let mut file = read(&text, &[("SHA", "12345e7"), ("PIN", "007")]).unwrap();
+            let web = &mut file.services[0].containers[0];
+            assert_eq!(
+                web.environment.swap_remove("X").map(Scalar::into_text).as_deref(),
+                Some(expected),
+                "{value}"
+            );
+        }
     }
 }

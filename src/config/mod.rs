@@ -4,6 +4,7 @@
 //! `model` is the result that the rest of the program works with.
 
 mod file;
+mod interpolate;
 mod merge;
 mod model;
 mod values;

@@ -39,6 +39,9 @@ pub enum Action {
     Follow(String),
     /// One `UpdateService`.
     Update,
+    /// One `UpdateService` that forces a new deployment: the wanted revision is set already, but ECS has
+    /// failed its deployment, and the same revision alone starts nothing (facts 3.4).
+    Redeploy,
 }
 
 /// Decides what a run does for one service.
@@ -55,6 +58,7 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
     for image in &snapshot.images {
         check_platform(&definition, image)?;
     }
+    check_network_mode(&snapshot.live, &definition)?;
 
     let live_arn = &snapshot.live.task_definition;
     let mut changed_paths = differences(&snapshot.live_definition, &definition);
@@ -82,9 +86,8 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
 fn action_for_same(live: &LiveService) -> Action {
     let primary = live.service.deployments.iter().find(|deployment| deployment.status == "PRIMARY");
     match primary {
-        Some(primary) if primary.rollout_state.as_deref() == Some("IN_PROGRESS") => {
-            Action::Follow(primary.id.clone())
-        }
+        Some(primary) if primary.is_in("IN_PROGRESS") => Action::Follow(primary.id.clone()),
+        Some(primary) if primary.is_in("FAILED") => Action::Redeploy,
         _ => Action::Nothing,
     }
 }
@@ -144,6 +147,21 @@ fn check_service(live: &LiveService) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Targets are matched to tasks by the address of the task's own network interface.
+fn check_network_mode(live: &LiveService, definition: &TaskDefinition) -> Result<()> {
+    if live.target_groups.is_empty() || definition.is_awsvpc() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Preflight,
+        format!(
+            "the service {} has a load balancer, and its tasks have no network interface of their own",
+            live.name
+        ),
+    )
+    .hint("Landfall follows the targets of tasks in network mode awsvpc so far, as all Fargate tasks are."))
 }
 
 fn check_platform(definition: &TaskDefinition, image: &ImageFacts) -> Result<()> {
@@ -215,6 +233,11 @@ fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[S
             subject: format!("service {}", snapshot.live.name),
             before: None,
             after: Some(format!("follow {id}, which deploys this revision already")),
+        }),
+        Action::Redeploy => changes.push(Change {
+            subject: format!("service {}", snapshot.live.name),
+            before: Some(format!("{}, whose deployment FAILED", short(&snapshot.live.task_definition))),
+            after: Some("the same revision in a new deployment".to_owned()),
         }),
         Action::Update => changes.push(Change {
             subject: format!("service {}", snapshot.live.name),

@@ -8,6 +8,7 @@ use super::{Action, ImageFacts, Revision, Snapshot, plan};
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;
+use crate::rollout::TargetGroupRef;
 use crate::secret::Secret;
 use crate::task_definition::TaskDefinition;
 
@@ -18,7 +19,8 @@ const NEW: &str = "sha256:222222222222222222222222222222222222222222222222222222
 fn definition(digest: &str) -> TaskDefinition {
     let image = format!("1.dkr.ecr.eu-west-1.amazonaws.com/web@{digest}");
     TaskDefinition::from_value(json!({
-        "family": "web", "networkMode": "awsvpc", "containerDefinitions": [{"name": "app", "image": image}]
+        "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [{"name": "app", "image": image}]
     }))
     .unwrap()
 }
@@ -97,6 +99,15 @@ fn a_deployment_that_is_under_way_is_followed_and_not_started_again() {
 }
 
 #[test]
+fn a_revision_whose_deployment_failed_is_deployed_again_and_never_called_unchanged() {
+    let mut snapshot = snapshot(OLD);
+    snapshot.live = LiveService::testing(&[(LIVE, Some("FAILED")), ("web:6", Some("COMPLETED"))]);
+    let plan = plan(&config(), &snapshot).unwrap();
+    assert_eq!(plan.action, Action::Redeploy);
+    assert_eq!(plan.changes.len(), 1);
+}
+
+#[test]
 fn the_plan_shows_no_value() {
     let mut config = config();
     config.containers[0].environment = vec![("TOKEN".into(), Secret::new("canary"))];
@@ -108,7 +119,21 @@ fn the_plan_shows_no_value() {
 #[test]
 fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
     type Spoil = fn(&mut Snapshot);
-    let cases: [(Spoil, &str); 5] = [
+    let cases: [(Spoil, &str); 6] = [
+        (
+            |s| {
+                s.live.target_groups = vec![TargetGroupRef {
+                    arn: "tg".into(),
+                    container_name: "app".into(),
+                    container_port: 80,
+                }];
+                s.base = TaskDefinition::from_value(
+                    json!({"family": "web", "containerDefinitions": [{"name": "app"}]}),
+                )
+                .unwrap();
+            },
+            "no network interface of their own",
+        ),
         (|s| s.live.service.status = "DRAINING".into(), "the service web is DRAINING"),
         (|s| s.live.controller = "CODE_DEPLOY".into(), "under CODE_DEPLOY control"),
         (|s| s.live.strategy = "BLUE_GREEN".into(), "uses the BLUE_GREEN strategy"),

@@ -41,7 +41,7 @@ pub async fn watch(
     let mut last_word = started;
     let mut last_seen = Instant::now();
     loop {
-        match look(aws, cluster, service, rollout, started).await {
+        match look(aws, cluster, service, rollout, started).await.or_else(|error| not_found(error, started)) {
             Ok(observation) => {
                 last_seen = Instant::now();
                 let news = rollout.observe(observation);
@@ -98,6 +98,21 @@ async fn look(
     )?;
     let service = live.map_or_else(Service::missing, |live| live.service);
     Ok(Observation { at: started.elapsed(), spread: asked.elapsed(), service, tasks, target_groups })
+}
+
+/// A service or cluster that is gone is an observation and no error: the state machine tells a deleted
+/// service from an answer that is only stale.
+fn not_found(error: Error, started: Instant) -> Result<Observation> {
+    if error.kind() != ErrorKind::Preflight {
+        return Err(error);
+    }
+    Ok(Observation {
+        at: started.elapsed(),
+        spread: Duration::ZERO,
+        service: Service::missing(),
+        tasks: Vec::new(),
+        target_groups: Vec::new(),
+    })
 }
 
 /// Whether the next look would fail in the same way.

@@ -50,6 +50,13 @@ fn normal(definition: &TaskDefinition) -> Value {
     if let Some(Value::Array(list)) = map.get_mut("requiresCompatibilities") {
         list.sort_by_key(Value::to_string);
     }
+    // AWS adds the root of an EFS file system where none is named.
+    for volume in map.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
+        let efs = volume.get_mut("efsVolumeConfiguration").and_then(Value::as_object_mut);
+        if let Some(efs) = efs.filter(|efs| efs.get("rootDirectory") == Some(&json!("/"))) {
+            efs.remove("rootDirectory");
+        }
+    }
     let awsvpc = map.get("networkMode") == Some(&json!("awsvpc"));
     if let Some(Value::Array(containers)) = map.remove("containerDefinitions") {
         let named = containers.into_iter().map(|mut container| {
@@ -145,7 +152,9 @@ fn drop_empty(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.values_mut().for_each(drop_empty);
-            map.retain(|_, value| !is_empty(value));
+            // Of the booleans of a task definition only `essential` is true by default; the others are
+            // spelt out as `false` by DescribeTaskDefinition, `enableFaultInjection` in every revision.
+            map.retain(|key, value| !is_empty(value) && (key == "essential" || *value != json!(false)));
         }
         Value::Array(list) => list.iter_mut().for_each(drop_empty),
         _ => {}
@@ -173,6 +182,7 @@ mod tests {
         json!({
             "family": "web", "networkMode": "awsvpc", "cpu": ".25 vCPU", "memory": "0.5GB",
             "requiresCompatibilities": ["FARGATE"],
+            "volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}],
             "containerDefinitions": [{
                 "name": "app", "image": "r/app@sha256:aa", "portMappings": [{"containerPort": 80}],
                 "environment": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}],
@@ -184,7 +194,8 @@ mod tests {
     fn described() -> Value {
         json!({
             "family": "web", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
-            "requiresCompatibilities": ["FARGATE"], "volumes": [], "placementConstraints": [],
+            "requiresCompatibilities": ["FARGATE"], "placementConstraints": [], "enableFaultInjection": false,
+            "volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "rootDirectory": "/"}}],
             "containerDefinitions": [{
                 "name": "app", "image": "r/app@sha256:aa", "cpu": 0, "essential": true,
                 "portMappings": [{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}],

@@ -58,6 +58,7 @@ impl TaskDefinition {
         if document.get("tags").is_some_and(|tags| tags.as_array().is_some_and(Vec::is_empty)) {
             document.shift_remove("tags");
         }
+        numbers_to_texts(&mut document);
         let result = Self { document };
         if result.family().is_empty() {
             return Err(Error::usage("`family` is missing").hint("Every task definition has a family."));
@@ -125,12 +126,26 @@ impl TaskDefinition {
     /// `linux/amd64` or `linux/arm64`: what `runtimePlatform` asks of the image (facts 1.4; X86_64 is
     /// the default). `None` for Windows, whose images we do not judge.
     pub fn platform(&self) -> Option<&'static str> {
-        let platform = self.document.get("runtimePlatform");
+        let platform = self.document.get("runtimePlatform").filter(|platform| platform.is_object());
+        // On instances of one's own the default is whatever the instance is.
+        if platform.is_none() && !self.wants_fargate() {
+            return None;
+        }
         let field = |name: &str| platform.and_then(|p| p.get(name)).and_then(Value::as_str);
         if field("operatingSystemFamily").is_some_and(|family| family != "LINUX") {
             return None;
         }
         Some(if field("cpuArchitecture") == Some("ARM64") { "linux/arm64" } else { "linux/amd64" })
+    }
+
+    /// Whether each task has a network interface of its own.
+    pub fn is_awsvpc(&self) -> bool {
+        self.document.get("networkMode").and_then(Value::as_str) == Some("awsvpc")
+    }
+
+    fn wants_fargate(&self) -> bool {
+        let list = self.document.get("requiresCompatibilities").and_then(Value::as_array);
+        list.is_some_and(|list| list.iter().any(|item| item == "FARGATE"))
     }
 
     pub(super) fn container_mut(&mut self, name: &str) -> Result<&mut Map<String, Value>> {
@@ -147,6 +162,24 @@ impl TaskDefinition {
                 Error::usage(format!("the task definition {family} has no container `{name}`"))
                     .hint(format!("It has: {known}."))
             })
+    }
+}
+
+/// YAML writes `cpu: 256` and `value: 8080` without quotes; ECS wants texts there.
+fn numbers_to_texts(document: &mut Map<String, Value>) {
+    let to_text = |value: Option<&mut Value>| {
+        if let Some(value) = value.filter(|value| value.is_number() || value.is_boolean()) {
+            *value = Value::String(value.to_string());
+        }
+    };
+    to_text(document.get_mut("cpu"));
+    to_text(document.get_mut("memory"));
+    let containers = document.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        let variables = container.get_mut("environment").and_then(Value::as_array_mut);
+        for variable in variables.into_iter().flatten() {
+            to_text(variable.get_mut("value"));
+        }
     }
 }
 

@@ -43,8 +43,9 @@ impl TaskDefinition {
         Ok(())
     }
 
-    /// Puts an env file in the place of its earlier content, or at the end of the list. The order of
-    /// the others stays: the first file that has a key wins (facts 2.3).
+    /// Puts an env file in the place of its earlier content, or in front of the list: the first file that
+    /// has a key wins (facts 2.3), and what is configured here is meant to count. The order of the others
+    /// stays.
     pub fn set_env_file(&mut self, container: &str, slot: EnvFileSlot<'_>) -> Result<()> {
         let entry = json!({"value": slot.arn, "type": "s3"});
         let list = list_mut(self.container_mut(container)?, "environmentFiles");
@@ -61,7 +62,7 @@ impl TaskDefinition {
                     keep
                 });
             }
-            None => list.push(entry),
+            None => list.insert(0, entry),
         }
         Ok(())
     }

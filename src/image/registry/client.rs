@@ -239,7 +239,7 @@ pub(super) fn missing_repository(target: &Reference) -> Error {
 
 fn parse_base(text: &str) -> Result<Url> {
     let wrong = || {
-        Error::usage(format!("`{text}` is not the address of a registry"))
+        Error::usage("LANDFALL_REGISTRY_ENDPOINT is not the address of a registry")
             .hint("write it as `http://HOST:PORT` or `https://HOST`")
     };
     let url = Url::parse(text).map_err(|error| wrong().source(error))?;
