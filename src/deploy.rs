@@ -138,7 +138,16 @@ impl Deployment<'_> {
                 self.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
                 return Ok(());
             }
-            Action::Follow(id) => (id.clone(), before.clone()),
+            Action::Follow(id) => {
+                self.events.warn(
+                    format!(
+                        "{id} deploys {} already: it is followed, and the service is not updated",
+                        short(&revision)
+                    ),
+                    None,
+                );
+                (id.clone(), before.clone())
+            }
             Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(&self.events, Step::UpdateService);
                 let updated = self.update(&revision, self.plan.action == Action::Redeploy).await?;
@@ -164,7 +173,10 @@ impl Deployment<'_> {
         let followed = self.followed(&live, deployment_id, &revision);
         let mut rollout = Rollout::new(followed, self.policy(&live));
         let outcome = self.watch(&mut rollout, started).await?;
-        step.finish();
+        // A watch that ends badly is not a step that was done; reporters close it with the verdict.
+        if matches!(outcome, Outcome::Succeeded { .. }) {
+            step.finish();
+        }
         let (verdict, reason) = self.judge(&rollout, outcome).await;
         let zero_downtime = Some(rollout.zero_downtime());
         self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });

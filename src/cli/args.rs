@@ -43,9 +43,6 @@ pub struct Global {
     /// No colours
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// Say more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
 }
 
 /// The verbs.

@@ -251,7 +251,7 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
                 .max_by(|a, b| strsim::jaro_winkler(field, a).total_cmp(&strsim::jaro_winkler(field, b)));
             let error = Error::usage(format!("{place}: unknown key `{field}`"));
             match nearest {
-                Some(name) if strsim::jaro_winkler(field, name) > 0.7 => {
+                Some(name) if strsim::jaro_winkler(field, name) > 0.8 => {
                     error.hint(format!("Did you mean `{name}`?"))
                 }
                 _ => error.hint(format!(
@@ -264,6 +264,8 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
             // The message repeats the position; ours stands in front already.
             let text = other.to_string();
             let text = text.split(" at line ").next().unwrap_or(&text).replace('\n', " ");
+            // What the parser says to programmers is not for users of a file.
+            let text = text.split(", set DuplicateKeyPolicy").next().unwrap_or(&text).to_owned();
             // The parser speaks of events; a person writes lines.
             let text = text
                 .replace("expected mapping start", "expected a map (`key: value` lines)")
@@ -271,7 +273,7 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
             let hint = if text.contains("tab") {
                 "YAML is indented with spaces, never with tabs."
             } else {
-                "docs/configuration.md has every key with its meaning and type."
+                "See docs/configuration.md for every key with its meaning and type."
             };
             Error::usage(format!("{place}: {text}")).hint(hint)
         }

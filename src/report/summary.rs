@@ -44,7 +44,7 @@ fn of_error(error: &ErrorReport, style: Style) -> Vec<Line> {
     lines
 }
 
-/// In the words of `docs/exit-codes.md`.
+/// In the words of the README's table.
 fn exit_code_meaning(code: u8) -> &'static str {
     match code {
         2 => "a flag, the configuration or a file that it names is wrong",
@@ -323,9 +323,14 @@ fn next(service: &ServiceState) -> String {
         Verdict::TimedOut if put_back => {
             format!("{again}, with a longer time limit if the tasks only need more time; to look at it:")
         }
+        Verdict::Interrupted
+            if service.rollback.as_ref().is_some_and(|rollback| rollback.complete.is_none()) =>
+        {
+            "ECS goes on putting the service back; deploy again when it is steady".to_owned()
+        }
         Verdict::Interrupted if put_back => format!("{again} to deploy after all; to look at it:"),
         Verdict::Superseded => {
-            format!("look who deployed; if that was not meant to replace this deployment, {again}:")
+            format!("if that deployment was not meant to replace this one, {again}; to see who deployed:")
         }
         Verdict::TimedOut => {
             format!("ECS goes on without us; {again} with a longer time limit; to look at it:")

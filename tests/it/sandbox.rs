@@ -408,7 +408,6 @@ fn no_value_of_the_env_file_reaches_any_output() {
                 HELLO,
                 "--output",
                 output,
-                "-vv",
                 "--env-file",
                 file.to_str().expect("UTF-8"),
                 "--env",

@@ -83,8 +83,8 @@ fn summary_superseded() {
       reason            deployment ecs-svc/7 of hello:10 took over
       now               last seen: hello:9 has 0 of 2 tasks running (PRIMARY),
                         hello:8 has 2 of 2 tasks running (ACTIVE)
-      next              look who deployed; if that was not meant to replace this
-                        deployment, run the same command again:
+      next              if that deployment was not meant to replace this one, run
+                        the same command again; to see who deployed:
         aws ecs describe-services --region ap-northeast-2 --cluster demo --services hello-svc
 
     exit code 7: another deployment took over
