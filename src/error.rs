@@ -28,8 +28,6 @@ pub enum ErrorKind {
     Aws,
     /// A registry refused or broke off.
     Registry,
-    /// A limit on time ran out before anything was updated.
-    TimedOut,
     /// SIGINT or SIGTERM.
     Interrupted,
 }
@@ -47,7 +45,6 @@ pub mod exit_code {
             ErrorKind::Internal => 1,
             ErrorKind::Usage => 2,
             ErrorKind::Preflight => 3,
-            ErrorKind::TimedOut => 6,
             ErrorKind::Aws | ErrorKind::Registry => 8,
             ErrorKind::Interrupted => 130,
         }

@@ -182,7 +182,21 @@ impl RunState {
             Event::ApiCalls { counts } => self.api_calls = counts.clone(),
             Event::RunFailed { error } => {
                 self.error = Some(error.clone());
-                self.services.iter_mut().filter(|service| !service.finished).for_each(ServiceState::abandon);
+                // A call that was made and never answered may have been accepted; a refusal is an answer.
+                let answered =
+                    !["dispatch failure", "timeout"].iter().any(|text| error.message.contains(text));
+                let asked = |name: &str| {
+                    !answered
+                        && self.steps.iter().any(|step| {
+                            step.step == Step::UpdateService
+                                && step.duration_ms.is_none()
+                                && step.service.as_deref() == Some(name)
+                        })
+                };
+                for service in self.services.iter_mut().filter(|service| !service.finished) {
+                    let asked = asked(&service.report.name);
+                    service.abandon(asked);
+                }
             }
             Event::Interrupted { message } => {
                 self.interrupted = true;
@@ -288,8 +302,9 @@ fn severity(verdict: Verdict) -> u8 {
 
 impl ServiceState {
     /// Where a run that cannot go on leaves the service.
-    fn abandon(&mut self) {
+    fn abandon(&mut self, update_asked: bool) {
         self.report.reason = Some(match &self.report.deployment_id {
+            None if update_asked => "the run could not go on; whether the service was updated is not known, and running the same command again finds out".to_owned(),
             Some(id) => format!("the run could not go on; ECS goes on with deployment {id}"),
             None => "the run could not go on; the service was not touched".to_owned(),
         });
@@ -450,5 +465,44 @@ fn fold_finding(findings: &mut Vec<Finding>, finding: &Finding) {
     match findings.iter_mut().find(|known| known.code == finding.code) {
         Some(known) => *known = finding.clone(),
         None => findings.push(finding.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::event::{ErrorReport, RunStarted, Step};
+
+    fn reason_after(error: &str) -> String {
+        let mut state = RunState::default();
+        let events = [
+            Event::RunStarted(RunStarted {
+                version: "0".into(),
+                command: "deploy".into(),
+                region: "r".into(),
+                cluster: "c".into(),
+                services: vec!["web".into()],
+                dry_run: false,
+                detailed_exitcode: false,
+                sandbox: None,
+            }),
+            Event::StepStarted { step: Step::UpdateService },
+            Event::RunFailed {
+                error: ErrorReport { kind: ErrorKind::Aws, message: error.into(), hint: None },
+            },
+        ];
+        for event in events {
+            state.apply(&Record { time: Timestamp::UNIX_EPOCH, service: Some("web".into()), event });
+        }
+        state.services[0].report.reason.clone().unwrap()
+    }
+
+    #[test]
+    fn an_update_without_an_answer_may_have_been_made() {
+        let lost = reason_after("ecs:UpdateService on c/web: operation timeout");
+        assert!(lost.contains("whether the service was updated is not known"), "{lost}");
+        let refused = reason_after("ecs:UpdateService on c/web: AccessDeniedException: no");
+        assert!(refused.contains("the service was not touched"), "{refused}");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::types as sdk;
+use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
@@ -37,9 +38,6 @@ pub struct LiveService {
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
 }
-
-/// A target group of a service, see [`TargetGroupRef`].
-pub type LiveTargetGroup = TargetGroupRef;
 
 /// What UpdateService answered.
 #[derive(Debug, Clone)]
@@ -104,11 +102,21 @@ impl Aws {
         Ok(Some((arn, TaskDefinition::from_value(document)?)))
     }
 
-    /// Registers a revision and gives its ARN. The document is sent as it is.
+    /// Registers a revision and gives its ARN. The document is sent as it is. Where others register
+    /// revisions of the family at the same time, it is tried again (facts 5.7: the SDK does not, because
+    /// the code is a ClientException).
     ///
     /// # Errors
     /// [`ErrorKind::Aws`].
     pub async fn register_task_definition(&self, definition: &TaskDefinition) -> Result<String> {
+        let again = ExponentialBuilder::default().with_jitter().with_max_times(6);
+        (|| self.register_once(definition))
+            .retry(again)
+            .when(|error| error.to_string().contains("Too many concurrent attempts"))
+            .await
+    }
+
+    async fn register_once(&self, definition: &TaskDefinition) -> Result<String> {
         let body = definition.to_value();
         let answer = self
             .ecs

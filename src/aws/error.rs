@@ -64,7 +64,10 @@ fn hint(action: &str, code: &str, text: &str) -> Option<String> {
             )
         }
         "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => {
-            Some(format!("Allow the caller `{action}`."))
+            // AWS names the action that was missing, which need not be the one that was called.
+            let missing = text.split_once("not authorized to perform: ").map(|(_, rest)| rest);
+            let missing = missing.and_then(|rest| rest.split_whitespace().next()).unwrap_or(action);
+            Some(format!("Allow the caller `{missing}`."))
         }
         "ExpiredTokenException" | "ExpiredToken" => {
             Some("The session has ended: get new credentials and run the same command again.".to_owned())

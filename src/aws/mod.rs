@@ -12,5 +12,5 @@ mod s3;
 
 pub use calls::CallCounter;
 pub use clients::{Aws, AwsSettings, StaticEndpoint};
-pub use ecs::{LiveService, LiveTargetGroup, Updated};
+pub use ecs::{LiveService, Updated};
 pub use s3::PutOutcome;

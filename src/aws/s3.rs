@@ -17,6 +17,9 @@ pub enum PutOutcome {
     AlreadyThere,
 }
 
+/// How often a write that met another writer is tried.
+const CONFLICTS: usize = 4;
+
 impl Aws {
     /// Whether an object exists, as far as the caller may know: without `s3:ListBucket` S3 answers
     /// 403 for a missing key (facts 2.4), which is `false` here; the write then decides.
@@ -46,6 +49,28 @@ impl Aws {
         owner: &str,
         content: Vec<u8>,
     ) -> Result<PutOutcome> {
+        // 409: another writer is at work on that key. Whether its object will be there is not known until
+        // a further attempt says so.
+        for _ in 0..CONFLICTS {
+            if let Some(outcome) = self.try_put_object(bucket, key, owner, content.clone()).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Aws,
+            format!("s3:PutObject on s3://{bucket}/{key}: other writers are in the way"),
+        )
+        .hint("Run the same command again."))
+    }
+
+    /// `None` where another writer was in the way.
+    async fn try_put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        owner: &str,
+        content: Vec<u8>,
+    ) -> Result<Option<PutOutcome>> {
         let result = self
             .s3
             .put_object()
@@ -59,19 +84,21 @@ impl Aws {
             .send()
             .await;
         let error = match result {
-            Ok(_) => return Ok(PutOutcome::Written),
+            Ok(_) => return Ok(Some(PutOutcome::Written)),
             Err(error) => error,
         };
         let status = error.raw_response().map(|response| response.status().as_u16());
-        // 412: an object of that key exists. 409: two writers at once; the key is the content's hash,
-        // so whoever wins has written the same bytes.
-        if matches!(status, Some(412 | 409)) {
-            return Ok(PutOutcome::AlreadyThere);
+        match status {
+            // The key is the content's hash, so what is there has the same bytes.
+            Some(412) => return Ok(Some(PutOutcome::AlreadyThere)),
+            Some(409) => return Ok(None),
+            _ => {}
         }
         if error.code() == Some("NoSuchBucket") {
             return Err(Error::new(ErrorKind::Preflight, format!("the bucket {bucket} does not exist"))
                 .hint(format!(
-                    "Create it, or correct `env_store`: aws s3api create-bucket --bucket {bucket}"
+                    "Create it, or correct `env_store`: `aws s3 mb s3://{bucket} --region {}`",
+                    self.region
                 )));
         }
         Err(aws_error("s3:PutObject", &format!("s3://{bucket}/{key}"), error))

@@ -116,7 +116,6 @@ fn the_readme_names_exit_codes_that_the_program_has() {
         ErrorKind::Preflight,
         ErrorKind::Aws,
         ErrorKind::Registry,
-        ErrorKind::TimedOut,
         ErrorKind::Interrupted,
     ] {
         known.push(exit_code::of_error(kind));
