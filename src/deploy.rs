@@ -15,7 +15,9 @@ use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{Event, RollbackBy, Step, Verdict};
 use crate::plan::{Action, Plan, Revision, plan};
-use crate::prepare::{Prepared, Workbench, push_images, upload_env_files};
+use crate::image::Registries;
+use crate::logins::Workbench;
+use crate::prepare::{Prepared, push_images, upload_env_files};
 use crate::rollout::{self, Followed, Outcome, Policy, Rollout, Undone, floor, watch};
 
 /// How much longer than the health check's grace period nothing may move.
@@ -30,6 +32,8 @@ pub struct Context<'a> {
     pub aws: &'a Aws,
     /// Image sources and registries.
     pub workbench: &'a Workbench,
+    /// The registries of this run, logged in to at their first use.
+    pub registries: &'a Registries,
     /// Where events go.
     pub events: &'a Emitter,
     /// Stop after the plan.
@@ -78,7 +82,7 @@ struct Deployment<'a> {
 async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result<Deployment<'a>> {
     let events = context.events.for_service(&config.name);
     let step = StepTimer::start(&events, Step::Plan);
-    let prepared = Prepared::gather(context.config, config, context.aws, context.workbench, &events).await?;
+    let prepared = Prepared::gather(context.config, config, context.aws, context.workbench, context.registries, &events).await?;
     let plan = plan(config, &prepared.snapshot)?;
     events.emit(Event::Planned {
         ecs_service: prepared.snapshot.live.name.clone(),

@@ -82,6 +82,34 @@ pub enum Event {
         /// Configuration and layers.
         blobs: Vec<Blob>,
     },
+    /// More of a layer has been read and compressed. At most ten a second for each layer.
+    LayerProgress {
+        /// The container whose image this is.
+        container: String,
+        /// Its uncompressed digest; its name in the export as long as that is all that is known.
+        layer: String,
+        /// Uncompressed bytes read so far.
+        read: u64,
+        /// Uncompressed bytes in all.
+        size: u64,
+    },
+    /// A layer is compressed and can be sent.
+    LayerPacked {
+        /// The container whose image this is.
+        container: String,
+        /// What [`Event::LayerProgress`] called it.
+        layer: String,
+        /// `sha256:...` of the uncompressed layer.
+        diff_id: String,
+        /// Uncompressed bytes.
+        uncompressed: u64,
+        /// `sha256:...` of the blob that it has become.
+        digest: String,
+        /// Bytes of that blob.
+        size: u64,
+        /// How long it took.
+        duration_ms: u64,
+    },
     /// More of a blob has been sent. At most ten a second for each blob.
     BlobProgress {
         /// The container whose image this is.
@@ -103,6 +131,9 @@ pub enum Event {
         size: u64,
         /// How it came there.
         outcome: Transfer,
+        /// From the first look at it to the confirmation; 0 when it was found among others.
+        #[serde(default)]
+        duration_ms: u64,
     },
     /// The registry has confirmed the manifest.
     ImagePushed {

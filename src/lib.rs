@@ -13,6 +13,7 @@
 //! | [`config`] | file + environment + flags become a typed, validated configuration |
 //! | [`deploy`] | the run, told in one readable function |
 //! | [`prepare`] | what a run reads and sends before a service is touched |
+//! | [`logins`] | which registry a reference belongs to, and how to log in there |
 //! | [`plan`] | what would change: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
@@ -35,6 +36,7 @@ pub mod envfile;
 pub mod error;
 pub mod event;
 pub mod image;
+pub mod logins;
 pub mod plan;
 pub mod prepare;
 pub mod report;

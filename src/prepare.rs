@@ -2,10 +2,8 @@
 //! files, looking at AWS and the registry; then pushing and uploading.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 
 use crate::aws::{Aws, PutOutcome};
@@ -15,26 +13,18 @@ use crate::envfile::{self, CanonicalEnvFile, StoreKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
 use crate::image::{
-    CredentialsProvider, DockerOptions, OpenImage, Progress, Reference, Registry, docker_config_credentials,
+    Compression, Destination, OpenImage, OpenOptions, Progress, Registries, push, settle,
 };
-use crate::plan::{EnvFileFacts, ImageFacts, Snapshot};
+use crate::logins::Workbench;
+use crate::plan::{EnvFileFacts, ImageFacts, Snapshot, check_platform};
 use crate::task_definition::{TaskDefinition, from_file};
-
-/// What is needed to open images and reach registries.
-#[derive(Debug, Clone, Default)]
-pub struct Workbench {
-    /// The Docker engine.
-    pub docker: DockerOptions,
-    /// Docker's `config.json`, where logins to registries other than ECR stand.
-    pub docker_config: Option<PathBuf>,
-}
 
 /// One service, ready to be planned and sent.
 pub struct Prepared {
     /// What the plan is made from.
     pub snapshot: Snapshot,
-    /// By container: the opened image and the registry it goes to.
-    images: HashMap<String, (OpenImage, Registry)>,
+    /// By container: the opened image and where it goes.
+    images: HashMap<String, (OpenImage, Vec<Destination>)>,
     /// The account that must own the bucket of the env files; empty where there are none.
     account: String,
 }
@@ -49,6 +39,7 @@ impl Prepared {
         service: &ServiceConfig,
         aws: &Aws,
         workbench: &Workbench,
+        registries: &Registries,
         events: &Emitter,
     ) -> Result<Self> {
         // Local files first: what is wrong in them needs no network to be found.
@@ -65,8 +56,8 @@ impl Prepared {
 
         let containers = service.containers.iter().filter_map(|container| {
             let image = container.image.as_ref()?;
-            let name = container.name.clone().map_or_else(|| base.only_container(), Ok);
-            Some(async move { look_at_image(name?, image, aws, workbench).await })
+            let (name, base) = (container.name.clone().map_or_else(|| base.only_container(), Ok), &base);
+            Some(async move { look_at_image(name?, image, base, workbench, registries, events).await })
         });
         let images = try_join_all(containers);
         let store = config.env_store.as_ref();
@@ -103,10 +94,10 @@ impl Prepared {
     }
 
     /// The images that the registry does not have yet.
-    pub fn images_to_push(&self) -> impl Iterator<Item = (&ImageFacts, &OpenImage, &Registry)> {
+    pub fn images_to_push(&self) -> impl Iterator<Item = (&ImageFacts, &OpenImage, &[Destination])> {
         self.snapshot.images.iter().filter(|facts| facts.ours && !facts.present).filter_map(|facts| {
-            let (image, registry) = self.images.get(&facts.container)?;
-            Some((facts, image, registry))
+            let (image, destinations) = self.images.get(&facts.container)?;
+            Some((facts, image, destinations.as_slice()))
         })
     }
 
@@ -218,61 +209,48 @@ fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<Local
 async fn look_at_image(
     container: String,
     image: &ImageConfig,
-    aws: &Aws,
+    definition: &TaskDefinition,
     workbench: &Workbench,
-) -> Result<(ImageFacts, Option<(OpenImage, Registry)>)> {
+    registries: &Registries,
+    events: &Emitter,
+) -> Result<(ImageFacts, Option<(OpenImage, Vec<Destination>)>)> {
     let target = image.target().clone();
-    let registry = registry(&target, aws, workbench)?;
     match image {
         ImageConfig::Existing(reference) => {
+            let registry = registries(reference)?;
             let digest = registry.resolve(reference).await?.ok_or_else(|| {
                 Error::new(ErrorKind::Preflight, format!("the image {reference} does not exist"))
                     .hint("Push it first, or let Landfall push it: --from docker:NAME or oci:DIR.")
             })?;
             let facts =
-                ImageFacts { container, target, digest, ours: false, present: true, platforms: Vec::new() };
+                ImageFacts { container, target, digest, ours: false, present: true, variants: Vec::new() };
             Ok((facts, None))
         }
         ImageConfig::Push { from, to } => {
-            let open = crate::image::open(from, &workbench.docker);
-            let (open, there) = tokio::try_join!(open, registry.resolve(to))?;
-            let digest = open.digest().to_owned();
+            let options = OpenOptions {
+                docker: workbench.docker.clone(),
+                cache: workbench.cache.clone(),
+                compression: Compression::default(),
+                registries: Arc::clone(registries),
+            };
+            let destination = Destination::new(registries(to)?, to);
+            let (mut open, there) =
+                tokio::try_join!(crate::image::open(from, &options), destination.registry.resolve(to))?;
+            // Before the time that packing takes.
+            check_platform(definition, &container, open.variants())?;
+            for note in open.notes() {
+                events.warn(format!("{}: {note}", open.source()), None);
+            }
+            let digest = settle(&mut open, &destination, &Progress::new(events.clone(), &container)).await?;
             let facts = ImageFacts {
                 container,
                 target,
                 ours: true,
                 present: there.as_deref() == Some(digest.as_str()),
-                platforms: open.platforms(),
+                variants: open.variants().to_vec(),
                 digest,
             };
-            Ok((facts, Some((open, registry))))
-        }
-    }
-}
-
-/// The registry of a reference, with the login that its host takes.
-fn registry(reference: &Reference, aws: &Aws, workbench: &Workbench) -> Result<Registry> {
-    let host = reference.host.clone();
-    match reference.is_ecr() {
-        Some(ecr) => {
-            let aws_for_login = aws.clone();
-            let provider: CredentialsProvider = Arc::new(move || {
-                let (aws, region) = (aws_for_login.clone(), ecr.region.clone());
-                async move { aws.registry_login(&region).await.map(Some) }.boxed()
-            });
-            Registry::new(&host, aws.registry_endpoint.as_deref(), provider)
-        }
-        None => {
-            let config = workbench.docker_config.clone();
-            let login_host = host.clone();
-            let provider: CredentialsProvider = Arc::new(move || {
-                let found = match &config {
-                    Some(path) if path.exists() => docker_config_credentials(path, &login_host),
-                    _ => Ok(None),
-                };
-                async move { found }.boxed()
-            });
-            Registry::new(&host, None, provider)
+            Ok((facts, Some((open, vec![destination]))))
         }
     }
 }
@@ -282,9 +260,9 @@ fn registry(reference: &Reference, aws: &Aws, workbench: &Workbench) -> Result<R
 /// # Errors
 /// [`ErrorKind::Registry`]; [`ErrorKind::Preflight`] where the repository does not exist.
 pub async fn push_images(prepared: &Prepared, events: &Emitter) -> Result<()> {
-    try_join_all(prepared.images_to_push().map(|(facts, image, registry)| async move {
+    try_join_all(prepared.images_to_push().map(|(facts, image, destinations)| async move {
         let progress = Progress::new(events.clone(), &facts.container);
-        registry.push(image, &facts.target, &progress).await
+        push(image, destinations, &progress).await
     }))
     .await?;
     Ok(())

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::error::exit_code;
 use crate::event::{
-    Blob, Change, DeploymentState, ErrorReport, Event, Finding, Record, RollbackBy, RunReport, RunStarted,
+    Change, DeploymentState, ErrorReport, Event, Finding, Record, RollbackBy, RunReport, RunStarted,
     ServiceReport, Step, TaskState, Transfer, Verdict,
 };
 
@@ -83,8 +83,14 @@ pub struct ServiceState {
 pub struct PushState {
     /// The container whose image this is.
     pub container: String,
+    /// Where it comes from, as configured.
+    pub source: String,
+    /// Repository and tags.
+    pub target: String,
     /// When it began; the instant of the end where the beginning was not reported.
     pub started_at: Timestamp,
+    /// Layers that have to be compressed first, in order of appearance.
+    pub packing: Vec<PackingState>,
     /// Configuration and layers.
     pub blobs: Vec<BlobState>,
     /// Set once the registry has confirmed the manifest.
@@ -104,6 +110,32 @@ pub struct PushDone {
     pub duration_ms: u64,
 }
 
+/// How far the compression of one layer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackingState {
+    /// Its uncompressed digest, or its name in an export.
+    pub layer: String,
+    /// Uncompressed bytes in all.
+    pub size: u64,
+    /// Uncompressed bytes read so far.
+    pub read: u64,
+    /// When its first bytes were reported.
+    pub started_at: Timestamp,
+    /// Set once it is compressed.
+    pub packed: Option<PackedState>,
+}
+
+/// What a layer has become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackedState {
+    /// `sha256:...` of the uncompressed layer.
+    pub diff_id: String,
+    /// `sha256:...` of the blob.
+    pub digest: String,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
 /// How far one blob of a push is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlobState {
@@ -117,6 +149,8 @@ pub struct BlobState {
     pub started_at: Option<Timestamp>,
     /// Set once the registry has confirmed it.
     pub outcome: Option<Transfer>,
+    /// From the first look at it to the confirmation.
+    pub duration_ms: u64,
 }
 
 /// How a service is put back.
@@ -333,16 +367,43 @@ impl ServiceState {
                 report.previous_task_definition.clone_from(current_task_definition);
                 self.changes = Some(changes.clone());
             }
-            Event::ImagePushStarted { container, blobs, .. } => {
-                self.pushes.push(PushState::new(container, time, blobs));
+            Event::ImagePushStarted { container, source, target, blobs } => {
+                let mut push = PushState::new(container, time);
+                // Layers are packed before the first push of an image begins; a second destination takes them too.
+                if let Some(before) = self.pushes.iter_mut().rfind(|push| push.container == *container) {
+                    push.packing = std::mem::take(&mut before.packing);
+                }
+                push.source.clone_from(source);
+                push.target.clone_from(target);
+                for blob in blobs {
+                    push.blob_mut(&blob.digest, blob.size);
+                }
+                self.pushes.retain(|push| push.container != *container || push.done.is_some());
+                self.pushes.push(push);
+            }
+            Event::LayerProgress { container, layer, read, size } => {
+                self.push_mut(container, time).packing_mut(layer, *size, time).read = *read;
+            }
+            Event::LayerPacked { container, layer, diff_id, uncompressed, digest, size, duration_ms } => {
+                let push = self.push_mut(container, time);
+                let packing = push.packing_mut(layer, *uncompressed, time);
+                packing.read = *uncompressed;
+                packing.packed = Some(PackedState {
+                    diff_id: diff_id.clone(),
+                    digest: digest.clone(),
+                    duration_ms: *duration_ms,
+                });
+                push.blob_mut(digest, *size);
             }
             Event::BlobProgress { container, digest, sent, size } => {
                 let blob = self.push_mut(container, time).blob_mut(digest, *size);
                 blob.started_at.get_or_insert(time);
                 blob.sent = *sent;
             }
-            Event::BlobPushed { container, digest, size, outcome } => {
-                self.push_mut(container, time).blob_mut(digest, *size).outcome = Some(*outcome);
+            Event::BlobPushed { container, digest, size, outcome, duration_ms } => {
+                let blob = self.push_mut(container, time).blob_mut(digest, *size);
+                blob.outcome = Some(*outcome);
+                blob.duration_ms = *duration_ms;
             }
             Event::ImagePushed { container, digest, bytes_sent, outcome, duration_ms, .. } => {
                 report.image_digest.get_or_insert_with(|| digest.clone());
@@ -412,7 +473,7 @@ impl ServiceState {
         let index = match self.pushes.iter().rposition(|push| push.container == container) {
             Some(index) => index,
             None => {
-                self.pushes.push(PushState::new(container, time, &[]));
+                self.pushes.push(PushState::new(container, time));
                 self.pushes.len() - 1
             }
         };
@@ -421,13 +482,28 @@ impl ServiceState {
 }
 
 impl PushState {
-    fn new(container: &str, time: Timestamp, blobs: &[Blob]) -> Self {
-        let mut push =
-            Self { container: container.to_owned(), started_at: time, blobs: Vec::new(), done: None };
-        for blob in blobs {
-            push.blob_mut(&blob.digest, blob.size);
+    fn new(container: &str, time: Timestamp) -> Self {
+        Self {
+            container: container.to_owned(),
+            source: String::new(),
+            target: String::new(),
+            started_at: time,
+            packing: Vec::new(),
+            blobs: Vec::new(),
+            done: None,
         }
-        push
+    }
+
+    fn packing_mut(&mut self, layer: &str, size: u64, time: Timestamp) -> &mut PackingState {
+        let index = match self.packing.iter().position(|packing| packing.layer == layer) {
+            Some(index) => index,
+            None => {
+                let layer = layer.to_owned();
+                self.packing.push(PackingState { layer, size, read: 0, started_at: time, packed: None });
+                self.packing.len() - 1
+            }
+        };
+        &mut self.packing[index]
     }
 
     fn blob_mut(&mut self, digest: &str, size: u64) -> &mut BlobState {
@@ -435,7 +511,9 @@ impl PushState {
             Some(index) => index,
             None => {
                 let digest = digest.to_owned();
-                self.blobs.push(BlobState { digest, size, sent: 0, started_at: None, outcome: None });
+                let blob =
+                    BlobState { digest, size, sent: 0, started_at: None, outcome: None, duration_ms: 0 };
+                self.blobs.push(blob);
                 self.blobs.len() - 1
             }
         };

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use crate::image::DockerOptions;
-use crate::prepare::Workbench;
+use crate::image::{Cache, DockerOptions};
+use crate::logins::Workbench;
 use crate::report::Terminal;
 
 /// The variables that the process was started with. Names and values that are not UTF-8 are left out.
@@ -39,7 +39,19 @@ impl Environment {
         Workbench {
             docker: DockerOptions { host: self.get("DOCKER_HOST").map(str::to_owned) },
             docker_config: docker_folder.map(|folder| folder.join("config.json")),
+            cache: self.cache(),
         }
+    }
+
+    /// Where compressed layers are remembered: `LANDFALL_CACHE_DIR`, else as the XDG base directory specification
+    /// has it. Nowhere without a home.
+    fn cache(&self) -> Cache {
+        let absolute = |name: &str| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        self.get("LANDFALL_CACHE_DIR")
+            .map(PathBuf::from)
+            .or_else(|| absolute("XDG_CACHE_HOME").map(|cache| cache.join("landfall")))
+            .or_else(|| absolute("HOME").map(|home| home.join(".cache").join("landfall")))
+            .map_or_else(Cache::disabled, Cache::at)
     }
 
     /// Whether an endpoint is set in place of AWS's own, in the way of all AWS tools.

@@ -9,7 +9,7 @@ use crate::deploy::{Context, deploy as run};
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{Event, RunStarted};
-use crate::prepare::Workbench;
+use crate::logins::{Workbench, registries};
 
 /// What is asked of `landfall deploy`.
 pub struct DeployRequest {
@@ -58,10 +58,12 @@ pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &Cancel
         detailed_exitcode: request.detailed_exitcode,
         sandbox: request.sandbox.map(|(scenario, _)| scenario),
     }));
+    let registries = registries(Some(&aws), &request.workbench);
     let context = Context {
         config: &request.config,
         aws: &aws,
         workbench: &request.workbench,
+        registries: &registries,
         events,
         dry_run: request.dry_run,
     };

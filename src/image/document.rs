@@ -75,11 +75,11 @@ impl Descriptor {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Platform {
     #[serde(default)]
-    os: Option<String>,
+    pub(super) os: Option<String>,
     #[serde(default)]
-    architecture: Option<String>,
+    pub(super) architecture: Option<String>,
     #[serde(default)]
-    variant: Option<String>,
+    pub(super) variant: Option<String>,
 }
 
 impl Platform {
@@ -163,6 +163,34 @@ impl Document {
         match self {
             Self::Image { media_type, .. } | Self::Index { media_type, .. } => media_type,
         }
+    }
+}
+
+/// What a layer's media type says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LayerKind {
+    /// A file system, which every runtime unpacks.
+    Known,
+    /// One that may not be redistributed, and is fetched from its own place (Windows base images).
+    Foreign,
+    Unknown,
+}
+
+/// Sorts a layer's media type.
+pub(super) fn layer_kind(media_type: &str) -> LayerKind {
+    match media_type {
+        "application/vnd.oci.image.layer.v1.tar"
+        | OCI_LAYER_GZIP
+        | OCI_LAYER_ZSTD
+        | "application/vnd.docker.image.rootfs.diff.tar"
+        | "application/vnd.docker.image.rootfs.diff.tar.gzip"
+        | "application/vnd.docker.image.rootfs.diff.tar.zstd" => LayerKind::Known,
+        "application/vnd.docker.image.rootfs.foreign.diff.tar"
+        | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+        | "application/vnd.oci.image.layer.nondistributable.v1.tar"
+        | "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        | "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd" => LayerKind::Foreign,
+        _ => LayerKind::Unknown,
     }
 }
 

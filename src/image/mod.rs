@@ -7,30 +7,44 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `reference`, `source`, `digest` | the texts that name things, parsed and checked |
+//! | `reference`, `source`, `digest`, `compression` | the texts that name things, parsed and checked |
 //! | `open` | [`OpenImage`], and the one function that opens any source |
 //! | `document` | manifests and indexes as registries and layouts write them |
-//! | `layout` | reads an OCI layout directory |
-//! | `docker`, `archive`, `gzip` | a daemon's export, turned into an OCI image |
+//! | `layout` | reads an OCI layout, in a directory or an archive, and an image of a repository |
+//! | `docker_archive`, `tarball` | reads what `docker save` writes, without unpacking it |
+//! | `engine`, `export` | a Docker engine's image, packed while it is exported |
+//! | `unpacked`, `pack`, `slice` | layers that are not compressed yet, and compressing them |
+//! | `cache` | what layers became the last time |
 //! | `docker_config` | credentials in Docker's `config.json` |
 //! | `registry` | the registry protocol: authentication, retries, upload, push |
+//! | `progress` | telling how far a push is |
 
-mod archive;
+mod cache;
+mod compression;
 mod digest;
-mod docker;
+mod docker_archive;
 mod docker_config;
 mod document;
-mod gzip;
+mod engine;
+mod export;
 mod layout;
 mod open;
+mod pack;
+mod progress;
 mod reference;
 mod registry;
+mod slice;
 mod source;
+mod tarball;
 #[cfg(test)]
 mod testing;
+mod unpacked;
 
+pub use cache::Cache;
+pub use compression::Compression;
 pub use docker_config::docker_config_credentials;
-pub use open::{Blob, Manifest, OpenImage, open};
+pub use open::{Blob, Manifest, OpenImage, OpenOptions, Registries, Variant, open};
+pub use progress::Progress;
 pub use reference::{EcrHost, Reference};
-pub use registry::{Credentials, CredentialsProvider, Progress, Pushed, Registry};
+pub use registry::{Credentials, CredentialsProvider, Destination, Pushed, Registry, push, settle};
 pub use source::{DockerOptions, Source};

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::reference::Reference;
 use crate::error::{Error, Result};
 
-const KNOWN: &str =
-    "`oci:DIR[:REF]` (an OCI layout directory) or `docker:NAME[:TAG]` (a Docker engine's image)";
+const KNOWN: &str = "`docker:NAME[:TAG]`, `docker-archive:FILE`, `oci:DIR[:REF]`, `oci-archive:FILE`, \
+     `registry:HOST/REPOSITORY:TAG`, or `-` for an archive on standard input";
 
 /// Where an image comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,24 @@ pub enum Source {
         /// full name as buildx writes it, or its digest.
         reference: Option<String>,
     },
+    /// `oci-archive:FILE[:REF]`: the same in a tar archive, which may be compressed.
+    OciArchive {
+        /// The archive.
+        file: PathBuf,
+        /// As in a directory.
+        reference: Option<String>,
+    },
+    /// `docker-archive:FILE[:REF]`: what `docker save` writes; it may be compressed.
+    DockerArchive {
+        /// The archive.
+        file: PathBuf,
+        /// Which image, where the archive holds several: `name:tag`.
+        reference: Option<String>,
+    },
+    /// `registry:REF`: an image of another repository or registry.
+    Registry(Reference),
+    /// `-`: an archive of either kind on standard input.
+    Stdin,
     /// `docker:NAME[:TAG]`: an image of a Docker engine (or podman's API).
     Docker {
         /// A name, a name with a tag, or an image id.
@@ -43,12 +62,8 @@ impl FromStr for Source {
     ///
     /// Usage, naming the prefixes that are known.
     fn from_str(text: &str) -> Result<Self> {
-        let later = |what: &str| {
-            Error::usage(format!("image source `{text}`: {what} is not supported yet; it comes later"))
-                .hint(format!("use {KNOWN}"))
-        };
         if text == "-" {
-            return Err(later("an archive on standard input"));
+            return Ok(Self::Stdin);
         }
         let unknown = || {
             Error::usage(format!("image source `{text}` does not start with a known prefix"))
@@ -56,18 +71,24 @@ impl FromStr for Source {
         };
         let (prefix, rest) = text.split_once(':').ok_or_else(unknown)?;
         match prefix {
-            "oci" => {
-                // As skopeo does: the first colon ends the directory, so that the reference may hold some.
-                let (dir, reference) = match rest.split_once(':') {
-                    Some((dir, reference)) => (dir, Some(reference)),
+            "oci" | "oci-archive" | "docker-archive" => {
+                // As skopeo does: the first colon ends the path, so that the reference may hold some.
+                let (path, reference) = match rest.split_once(':') {
+                    Some((path, reference)) => (path, Some(reference)),
                     None => (rest, None),
                 };
-                if dir.is_empty() || reference == Some("") {
+                if path.is_empty() || reference == Some("") {
                     return Err(Error::usage(format!("image source `{text}` is incomplete"))
-                        .hint("write `oci:DIR` or `oci:DIR:REF`"));
+                        .hint(format!("write `{prefix}:PATH` or `{prefix}:PATH:REF`")));
                 }
-                Ok(Self::OciLayout { dir: PathBuf::from(dir), reference: reference.map(str::to_owned) })
+                let (path, reference) = (PathBuf::from(path), reference.map(str::to_owned));
+                Ok(match prefix {
+                    "oci" => Self::OciLayout { dir: path, reference },
+                    "oci-archive" => Self::OciArchive { file: path, reference },
+                    _ => Self::DockerArchive { file: path, reference },
+                })
             }
+            "registry" => rest.parse().map(Self::Registry),
             "docker" => {
                 if !is_docker_name(rest) {
                     return Err(Error::usage(format!("image source `{text}` does not name an image"))
@@ -75,7 +96,6 @@ impl FromStr for Source {
                 }
                 Ok(Self::Docker { name: rest.to_owned() })
             }
-            "docker-archive" | "oci-archive" | "registry" => Err(later(&format!("`{prefix}:`"))),
             _ => Err(unknown()),
         }
     }
@@ -91,13 +111,16 @@ fn is_docker_name(text: &str) -> bool {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OciLayout { dir, reference: None } => write!(f, "oci:{}", dir.display()),
-            Self::OciLayout { dir, reference: Some(reference) } => {
-                write!(f, "oci:{}:{reference}", dir.display())
-            }
-            Self::Docker { name } => write!(f, "docker:{name}"),
-        }
+        let (prefix, path, reference) = match self {
+            Self::OciLayout { dir, reference } => ("oci", dir, reference),
+            Self::OciArchive { file, reference } => ("oci-archive", file, reference),
+            Self::DockerArchive { file, reference } => ("docker-archive", file, reference),
+            Self::Registry(reference) => return write!(f, "registry:{reference}"),
+            Self::Stdin => return f.write_str("-"),
+            Self::Docker { name } => return write!(f, "docker:{name}"),
+        };
+        write!(f, "{prefix}:{}", path.display())?;
+        reference.as_ref().map_or(Ok(()), |reference| write!(f, ":{reference}"))
     }
 }
 
@@ -114,6 +137,11 @@ mod tests {
             "docker:app",
             "docker:localhost:5000/team/app:latest",
             "docker:sha256:0123",
+            "docker-archive:app.tar",
+            "docker-archive:app.tar:app:v2",
+            "oci-archive:/tmp/app.tar.gz",
+            "registry:localhost:5000/team/app:v2",
+            "-",
         ] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
         }
@@ -121,14 +149,6 @@ mod tests {
             "oci:dir:app:v2".parse::<Source>().unwrap(),
             Source::OciLayout { dir: "dir".into(), reference: Some("app:v2".to_owned()) }
         );
-    }
-
-    #[test]
-    fn what_comes_later_says_so() {
-        for text in ["docker-archive:a.tar", "oci-archive:a.tar", "registry:localhost/a", "-"] {
-            let error = text.parse::<Source>().unwrap_err();
-            assert!(error.to_string().contains("comes later"), "{error}");
-        }
     }
 
     #[test]
@@ -143,7 +163,7 @@ mod tests {
 
     #[test]
     fn incomplete_or_climbing_names_are_refused() {
-        for text in ["oci:", "oci::ref", "oci:dir:", "docker:", "docker:../x", "docker:a/../b", "docker:a?b"]
+        for text in ["oci:", "oci::ref", "oci:dir:", "docker:", "docker:../x", "docker:a/../b", "docker:a?b", "oci-archive:", "registry:a b"]
         {
             assert!(text.parse::<Source>().is_err(), "{text}");
         }

@@ -1,11 +1,14 @@
 //! From a snapshot to a plan.
 
 use super::snapshot::{ImageFacts, Snapshot};
+use crate::image::Variant;
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Change;
 use crate::task_definition::{EnvFileSlot, TaskDefinition, differences};
+
+const GIB: u64 = 1024 * 1024 * 1024;
 
 /// What a run will do for one service.
 #[derive(Debug, Clone)]
@@ -56,8 +59,9 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
         edit(&mut definition, container, snapshot)?;
     }
     for image in &snapshot.images {
-        check_platform(&definition, image)?;
+        check_platform(&definition, &image.container, &image.variants)?;
     }
+    check_storage(&definition, &snapshot.images)?;
     check_network_mode(&snapshot.live, &definition)?;
 
     let live_arn = &snapshot.live.task_definition;
@@ -164,22 +168,52 @@ fn check_network_mode(live: &LiveService, definition: &TaskDefinition) -> Result
     .hint("Landfall follows the targets of tasks in network mode awsvpc so far, as all Fargate tasks are."))
 }
 
-fn check_platform(definition: &TaskDefinition, image: &ImageFacts) -> Result<()> {
+/// Whether an image runs on what the task definition asks for.
+///
+/// # Errors
+/// [`ErrorKind::Preflight`] where it has nothing for that platform.
+pub fn check_platform(definition: &TaskDefinition, container: &str, variants: &[Variant]) -> Result<()> {
     let Some(wanted) = definition.platform() else { return Ok(()) };
-    if image.platforms.is_empty() || image.platforms.iter().any(|platform| platform.starts_with(wanted)) {
+    let fits = |variant: &Variant| variant.platform.is_empty() || variant.platform.starts_with(wanted);
+    if variants.is_empty() || variants.iter().any(fits) {
         return Ok(());
     }
+    let platforms: Vec<&str> = variants.iter().map(|variant| variant.platform.as_str()).collect();
     Err(Error::new(
         ErrorKind::Preflight,
         format!(
             "the image of container {} is for {}, but the task definition wants {wanted}: its tasks would end with `exec format error`",
-            image.container,
-            image.platforms.join(", ")
+            container,
+            platforms.join(", ")
         ),
     )
     .hint(format!(
         "Build with `docker buildx build --platform {wanted}`, or set runtimePlatform.cpuArchitecture."
     )))
+}
+
+/// A task that pulls more than it has room for stops with `no space left on device` (facts 5.1, P8). The sizes
+/// are what the layers need at least: compressed where nothing else is known.
+fn check_storage(definition: &TaskDefinition, images: &[ImageFacts]) -> Result<()> {
+    let (Some(wanted), Some(room)) = (definition.platform(), definition.ephemeral_storage_gib()) else {
+        return Ok(());
+    };
+    let needed: u64 = images
+        .iter()
+        .filter_map(|image| image.variants.iter().find(|variant| variant.platform.starts_with(wanted)))
+        .map(|variant| variant.size)
+        .sum();
+    if needed <= room.saturating_mul(GIB) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Preflight,
+        format!(
+            "the images of the task need at least {:.1} GiB, and its ephemeral storage has {room} GiB: its tasks would end with `no space left on device`",
+            needed as f64 / GIB as f64
+        ),
+    )
+    .hint("Make the image smaller, or set ephemeralStorage.sizeInGiB in the task definition (21 to 200 on Fargate)."))
 }
 
 fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[String]) -> Vec<Change> {

@@ -6,5 +6,5 @@ mod snapshot;
 mod tests;
 
 pub(crate) use decide::short;
-pub use decide::{Action, Plan, Revision, plan};
+pub use decide::{Action, Plan, Revision, check_platform, plan};
 pub use snapshot::{EnvFileFacts, ImageFacts, Snapshot};

@@ -2,7 +2,7 @@
 
 use crate::aws::LiveService;
 use crate::envfile::{CanonicalEnvFile, StoreKey};
-use crate::image::Reference;
+use crate::image::{Reference, Variant};
 use crate::task_definition::TaskDefinition;
 
 /// One look at AWS, at the registry and at the local files, for one service.
@@ -35,8 +35,8 @@ pub struct ImageFacts {
     pub ours: bool,
     /// Whether the registry already has that digest under that tag.
     pub present: bool,
-    /// `linux/amd64`, ...: what it can run on; empty where that is not known.
-    pub platforms: Vec<String>,
+    /// What it can run on, and the room that it needs there; empty where that is not known.
+    pub variants: Vec<Variant>,
 }
 
 /// An env file that a container reads.

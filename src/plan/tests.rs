@@ -9,6 +9,7 @@ use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;
 use crate::rollout::TargetGroupRef;
+use crate::image::Variant;
 use crate::secret::Secret;
 use crate::task_definition::TaskDefinition;
 
@@ -37,7 +38,7 @@ fn snapshot(digest: &str) -> Snapshot {
             digest: digest.into(),
             ours: true,
             present: digest == OLD,
-            platforms: vec!["linux/amd64".into()],
+            variants: vec![Variant { platform: "linux/amd64".into(), size: 5_000_000 }],
         }],
         env_files: Vec::new(),
     }
@@ -138,7 +139,8 @@ fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
         (|s| s.live.controller = "CODE_DEPLOY".into(), "under CODE_DEPLOY control"),
         (|s| s.live.strategy = "BLUE_GREEN".into(), "uses the BLUE_GREEN strategy"),
         (|s| s.live.maximum_percent = 100, "can neither start nor stop a task"),
-        (|s| s.images[0].platforms = vec!["linux/arm64".into()], "exec format error"),
+        (|s| s.images[0].variants[0].platform = "linux/arm64".into(), "exec format error"),
+        (|s| s.images[0].variants[0].size = 21 << 30, "no space left on device"),
     ];
     for (spoil, expected) in cases {
         let mut snapshot = snapshot(NEW);

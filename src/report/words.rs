@@ -232,7 +232,7 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             let size = format!(" ({}, {})", count(blobs.len(), "blob"), bytes(total));
             line.text(&format!("{container}: {source} {} {target}", style.arrow())).text(&size)
         }
-        Event::BlobPushed { container, digest, size, outcome: Transfer::Uploaded } if *size >= LARGE_BLOB => {
+        Event::BlobPushed { container, digest, size, outcome: Transfer::Uploaded, .. } if *size >= LARGE_BLOB => {
             line.text(&format!("{container}: {} pushed, {}", shorten_digests(digest), bytes(*size)))
         }
         Event::ImagePushed { container, digest, bytes_sent, outcome, duration_ms, .. } => line
@@ -280,6 +280,8 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         Event::Interrupted { message } => line.tone(Tone::Warn, "interrupted").text(": ").text(message),
         // The plan's changes take several lines, progress is summed up, and the summary tells the rest.
         Event::Planned { .. }
+        | Event::LayerProgress { .. }
+        | Event::LayerPacked { .. }
         | Event::BlobProgress { .. }
         | Event::BlobPushed { .. }
         | Event::ApiCalls { .. }

@@ -138,6 +138,13 @@ impl TaskDefinition {
         Some(if field("cpuArchitecture") == Some("ARM64") { "linux/arm64" } else { "linux/amd64" })
     }
 
+    /// The room that a Fargate task has for its images and files, in GiB (facts 1.3: 20 unless set). `None`
+    /// elsewhere: there it is the instance's disk.
+    pub fn ephemeral_storage_gib(&self) -> Option<u64> {
+        let set = self.document.get("ephemeralStorage").and_then(|storage| storage.get("sizeInGiB"));
+        self.wants_fargate().then(|| set.and_then(Value::as_u64).unwrap_or(20))
+    }
+
     /// Whether each task has a network interface of its own.
     pub fn is_awsvpc(&self) -> bool {
         self.document.get("networkMode").and_then(Value::as_str) == Some("awsvpc")

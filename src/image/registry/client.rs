@@ -80,6 +80,11 @@ impl Registry {
         Ok(Self { inner: Arc::new(Inner { http, host: host.to_owned(), base, nominal, auth, policy }) })
     }
 
+    /// As it stands in references, with its port if any.
+    pub fn host(&self) -> &str {
+        &self.inner.host
+    }
+
     /// The digest that `reference` stands for now; by digest, whether it exists. `None` when there is no such
     /// manifest, or no such repository. Without tag and digest, the tag `latest` is meant.
     ///

@@ -1,8 +1,19 @@
 //! The registry protocol, as far as pushing needs it (registry facts 3 and 4).
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `client` | one registry: its address, its manifests |
+//! | `auth` | what is sent as `Authorization`, and when it is fetched anew |
+//! | `answer`, `retry` | what an answer means, and when to try again |
+//! | `upload`, `body` | sends one blob |
+//! | `fetch` | reads an image, as the source of a push |
+//! | `push` | sends what is missing of an image, side by side |
 
 mod answer;
 mod auth;
+mod body;
 mod client;
+mod fetch;
 mod push;
 mod retry;
 mod upload;
@@ -16,4 +27,6 @@ pub(super) use answer::printable;
 pub use auth::{Credentials, CredentialsProvider};
 pub use client::Registry;
 pub(super) use client::USER_AGENT;
-pub use push::{Progress, Pushed};
+pub(super) use fetch::fetch;
+pub(super) use push::side_by_side;
+pub use push::{Destination, Pushed, push, settle};

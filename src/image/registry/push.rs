@@ -1,21 +1,22 @@
 //! Pushes an image: what is missing, and nothing else (registry facts 4).
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::client::{Inner, Registry};
-use crate::emit::Emitter;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, Event, Transfer};
 use crate::image::document::{DOCKER_LIST, OCI_INDEX};
-use crate::image::open::{Blob, Manifest, OpenImage};
+use crate::image::open::{Blob, Content, Form, Manifest, OpenImage, Written};
+use crate::image::progress::{Meter, Progress, millis};
 use crate::image::reference::Reference;
+use crate::image::unpacked::{Unpacked, config_blob};
 
 /// Blobs that are looked for at a time.
 const LOOKUPS: usize = 16;
@@ -24,129 +25,390 @@ const LOOKUPS: usize = 16;
 const UPLOADS: usize = 4;
 /// Manifests that are sent at a time.
 const MANIFESTS: usize = 4;
-/// Between two events about the progress of one blob.
-const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where the events of a push go, and for which container it is.
+/// A repository that gets an image, and the tags that it gets there.
 #[derive(Debug, Clone)]
-pub struct Progress {
-    emitter: Emitter,
-    container: String,
-}
-
-impl Progress {
-    /// Events go to `emitter`, as those of `container` (its name in the task definition).
-    pub fn new(emitter: Emitter, container: impl Into<String>) -> Self {
-        Self { emitter, container: container.into() }
-    }
-
-    fn emit(&self, make: impl FnOnce(String) -> Event) {
-        self.emitter.emit(make(self.container.clone()));
-    }
-
-    fn pushed(&self, blob: &Blob, outcome: Transfer) {
-        let (digest, size) = (blob.digest.clone(), blob.size);
-        self.emit(|container| Event::BlobPushed { container, digest, size, outcome });
-    }
+pub struct Destination {
+    /// Its registry.
+    pub registry: Registry,
+    /// Host, repository and, where one is demanded, digest; the tag is among `tags`.
+    pub repository: Reference,
+    /// Without any, the image can only be found by its digest.
+    pub tags: Vec<String>,
+    /// Those of the tags that the repository does not let move to another image.
+    pub immovable: HashSet<String>,
 }
 
 /// What a push came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// `sha256:...`: what the target is now.
+    /// `sha256:...`: what the tags are now.
     pub digest: String,
-    /// Bytes of blobs that the registry took.
+    /// Bytes of blobs that registries took.
     pub bytes_sent: u64,
-    /// `Exists` when the target was this image already, and nothing was sent.
+    /// `Exists` when nothing had to be sent, not even a manifest.
     pub outcome: Transfer,
 }
 
-impl Registry {
-    /// Pushes an image under the tag of `target`; without a tag, by its digest alone.
-    ///
-    /// Nothing appears under the tag before all of the image is in the registry, so a push that breaks off is
-    /// finished by running it again.
-    ///
+impl Destination {
+    /// One repository with the tag of the reference, if it has one.
+    pub fn new(registry: Registry, target: &Reference) -> Self {
+        let tags = target.tag.iter().cloned().collect();
+        let repository = Reference { tag: None, ..target.clone() };
+        Self { registry, repository, tags, immovable: HashSet::new() }
+    }
+
+    fn inner(&self) -> &Inner {
+        &self.registry.inner
+    }
+
+    fn text(&self) -> String {
+        let Reference { host, repository, .. } = &self.repository;
+        let tags = if self.tags.is_empty() { String::new() } else { format!(":{}", self.tags.join(",")) };
+        format!("{host}/{repository}{tags}")
+    }
+
+    /// Which tags stand for this digest already.
+    async fn tags_now(&self) -> Result<HashMap<&str, Option<String>>> {
+        let lookups = self.tags.iter().map(|tag| {
+            let found = self.inner().resolve(&self.repository.repository, tag);
+            found.map_ok(|found| (tag.as_str(), found)).boxed()
+        });
+        Ok(side_by_side(lookups, LOOKUPS).await?.into_iter().collect())
+    }
+
+    /// Which of these digests the repository has.
+    async fn which_exist<'a>(&self, digests: impl Iterator<Item = &'a str>) -> Result<HashSet<String>> {
+        let lookups = digests.map(|digest| {
+            let found = self.inner().has_blob(&self.repository, digest);
+            found.map_ok(move |exists| exists.then(|| digest.to_owned())).boxed()
+        });
+        Ok(side_by_side(lookups, LOOKUPS).await?.into_iter().flatten().collect())
+    }
+
+    /// The blobs of this repository, as content that others may take from it.
+    fn content(&self) -> Content {
+        Content::Remote(self.registry.clone(), self.repository.repository.clone())
+    }
+
     /// # Errors
     ///
-    /// Preflight when the repository does not exist; Usage when a file of the image is not what its digest says, or
-    /// `target` names another digest; Registry when the registry refuses or breaks off beyond the retries.
-    pub async fn push(&self, image: &OpenImage, target: &Reference, progress: &Progress) -> Result<Pushed> {
-        let started = Instant::now();
-        let inner = &self.inner;
-        inner.expect_host(target)?;
-        let digest = image.digest();
-        if let Some(wanted) = target.digest.as_deref().filter(|wanted| *wanted != digest) {
-            return Err(Error::usage(format!(
-                "the target names the digest {wanted}, and the image {} has {digest}",
-                image.source()
-            ))
-            .hint("leave the digest out of the target; it follows from the image"));
+    /// Preflight, when a tag that cannot move is another image.
+    fn check_tags(&self, now: &HashMap<&str, Option<String>>, digest: &str) -> Result<()> {
+        let taken = now.iter().find_map(|(tag, found)| {
+            let found = found.as_deref().filter(|found| *found != digest)?;
+            self.immovable.contains(*tag).then_some((tag, found))
+        });
+        match taken {
+            Some((tag, found)) => Err(Error::new(
+                ErrorKind::Preflight,
+                format!(
+                    "the tag `{tag}` of {}/{} is taken by {found}, and the repository does not let tags move",
+                    self.repository.host, self.repository.repository
+                ),
+            )
+            .hint("push under a new tag, for example the commit; nothing was sent")),
+            None => Ok(()),
         }
-        let blobs = image.blobs();
+    }
+}
+
+/// Makes the digest of an image known without sending anything: packs the layers that the registry does not have.
+///
+/// # Errors
+///
+/// As [`push`].
+pub async fn settle(image: &mut OpenImage, to: &Destination, progress: &Progress) -> Result<String> {
+    let written = match &image.form {
+        Form::Written(written) => return Ok(written.top.digest.clone()),
+        Form::Unpacked(unpacked) => pack(unpacked, image, to, progress).await?,
+    };
+    let digest = written.top.digest.clone();
+    image.form = Form::Written(written);
+    Ok(digest)
+}
+
+async fn pack(unpacked: &Unpacked, image: &OpenImage, to: &Destination, progress: &Progress) -> Result<Written> {
+    let expected = unpacked.expected();
+    let there = to.which_exist(expected.iter().map(|(digest, _)| digest.as_str())).await?;
+    let (mut layers, wanted) = unpacked.split(&there, &to.content());
+    let (out, mut packed) = unbounded_channel();
+    let outcome = unpacked.pack(wanted, image.scratch_dir()?, &out, progress).await?;
+    drop(out);
+    while let Some((diff_id, blob)) = packed.recv().await {
+        layers.insert(diff_id, blob);
+    }
+    unpacked.write(outcome, &layers)
+}
+
+/// Pushes an image to every destination, one after another.
+///
+/// Nothing appears under a tag before all of the image is in its repository, so a push that breaks off is
+/// finished by running it again.
+///
+/// # Errors
+///
+/// Preflight when a repository does not exist, a tag cannot move, or the source is broken; Usage when a file of the
+/// image is not what its digest says, or a destination demands another digest; Registry when a registry refuses or
+/// breaks off beyond the retries.
+pub async fn push(image: &OpenImage, to: &[Destination], progress: &Progress) -> Result<Pushed> {
+    let mut pushing = Pushing { image, written: None, progress };
+    let mut all = Pushed { digest: String::new(), bytes_sent: 0, outcome: Transfer::Exists };
+    for destination in to {
+        let pushed = pushing.push_to(destination).await?;
+        all.digest = pushed.digest;
+        all.bytes_sent += pushed.bytes_sent;
+        if pushed.outcome != Transfer::Exists {
+            all.outcome = pushed.outcome;
+        }
+    }
+    if to.is_empty() { Err(Error::internal("a push has no destination")) } else { Ok(all) }
+}
+
+/// An image on its way to its destinations.
+struct Pushing<'a> {
+    image: &'a OpenImage,
+    /// What it is, once its layers are packed.
+    written: Option<Written>,
+    progress: &'a Progress,
+}
+
+impl Pushing<'_> {
+    /// The image's manifests, or what is to be packed for them.
+    fn form(&self) -> Result<&Written, &Unpacked> {
+        match (&self.written, &self.image.form) {
+            (Some(written), _) | (None, Form::Written(written)) => Ok(written),
+            (None, Form::Unpacked(unpacked)) => Err(unpacked),
+        }
+    }
+
+    fn digest(&self) -> Option<String> {
+        match self.form() {
+            Ok(written) => Some(written.top.digest.clone()),
+            Err(unpacked) => unpacked.expected_digest(),
+        }
+    }
+
+    async fn push_to(&mut self, to: &Destination) -> Result<Pushed> {
+        let started = Instant::now();
+        let (inner, progress) = (to.inner(), self.progress);
+        inner.expect_host(&to.repository)?;
+        let blobs: Vec<(String, u64)> = match self.form() {
+            Ok(written) => written.blobs.iter().map(|blob| (blob.digest.clone(), blob.size)).collect(),
+            Err(unpacked) => unpacked.expected(),
+        };
         progress.emit(|container| Event::ImagePushStarted {
             container,
-            source: image.source().to_owned(),
-            target: target.to_string(),
+            source: self.image.source().to_owned(),
+            target: to.text(),
             blobs: blobs
                 .iter()
-                .map(|blob| event::Blob { digest: blob.digest.clone(), size: blob.size })
+                .map(|(digest, size)| event::Blob { digest: digest.clone(), size: *size })
                 .collect(),
         });
 
-        let name = target.tag.as_deref().unwrap_or(digest);
-        let there = inner.resolve(&target.repository, name).await?;
-        let (bytes_sent, outcome) = if there.as_deref() == Some(digest) {
-            (0, Transfer::Exists)
-        } else {
-            let bytes_sent = inner.push_blobs(blobs, target, progress).await?;
-            inner.push_manifests(image, target, name).await?;
-            (bytes_sent, Transfer::Uploaded)
+        let now = to.tags_now().await?;
+        // Whether a tag that cannot move is this image shows only when the digest is known, and until then nothing
+        // may be sent.
+        let stuck = now.iter().any(|(tag, found)| found.is_some() && to.immovable.contains(*tag));
+        if let (true, Err(unpacked)) = (stuck, self.form())
+            && self.digest().is_none()
+        {
+            self.written = Some(pack(unpacked, self.image, to, progress).await?);
+        }
+        if let Some(digest) = self.digest() {
+            self.check_digest(to, &digest)?;
+            to.check_tags(&now, &digest)?;
+        }
+        let is_there =
+            |digest: &str| !now.is_empty() && now.values().all(|found| found.as_deref() == Some(digest));
+        let (digest, bytes_sent, outcome) = match self.digest().filter(|digest| is_there(digest)) {
+            Some(digest) => (digest, 0, Transfer::Exists),
+            None => {
+                let bytes_sent = self.send_blobs(to).await?;
+                let Ok(written) = self.form() else {
+                    return Err(Error::internal("an image was sent without a manifest"));
+                };
+                let digest = written.top.digest.clone();
+                self.check_digest(to, &digest)?;
+                to.check_tags(&now, &digest)?;
+                let outcome = if is_there(&digest) {
+                    Transfer::Exists
+                } else {
+                    let tags = to.tags.iter().filter(|tag| {
+                        now.get(tag.as_str()).is_none_or(|found| found.as_deref() != Some(digest.as_str()))
+                    });
+                    inner.push_manifests(written, &to.repository, tags).await?;
+                    Transfer::Uploaded
+                };
+                (digest, bytes_sent, outcome)
+            }
         };
         progress.emit(|container| Event::ImagePushed {
             container,
-            reference: target.with_digest(digest),
-            digest: digest.to_owned(),
+            reference: to.repository.with_digest(&digest),
+            digest: digest.clone(),
             bytes_sent,
             outcome,
-            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(started.elapsed()),
         });
-        Ok(Pushed { digest: digest.to_owned(), bytes_sent, outcome })
+        Ok(Pushed { digest, bytes_sent, outcome })
+    }
+
+    fn check_digest(&self, to: &Destination, digest: &str) -> Result<()> {
+        match to.repository.digest.as_deref().filter(|wanted| *wanted != digest) {
+            Some(wanted) => Err(Error::usage(format!(
+                "the target names the digest {wanted}, and the image {} has {digest}",
+                self.image.source()
+            ))
+            .hint("leave the digest out of the target; it follows from the image")),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends the blobs that are missing; how many bytes that took. Afterwards the manifests are known.
+    async fn send_blobs(&mut self, to: &Destination) -> Result<u64> {
+        let sender = Sender { to, progress: self.progress };
+        match self.form() {
+            Ok(written) => {
+                let there = to.which_exist(written.blobs.iter().map(|blob| blob.digest.as_str())).await?;
+                let (_, sent) = sender.send(written.blobs.clone(), &there, nothing_later()).await?;
+                Ok(sent)
+            }
+            Err(unpacked) => {
+                let (written, sent) = send_unpacked(unpacked, self.image, &sender).await?;
+                self.written = Some(written);
+                Ok(sent)
+            }
+        }
+    }
+}
+
+/// Packs the layers that are missing, and sends each as soon as it is ready.
+async fn send_unpacked(unpacked: &Unpacked, image: &OpenImage, sender: &Sender<'_>) -> Result<(Written, u64)> {
+    let Sender { to, progress } = sender;
+    let expected = unpacked.expected();
+    let mut there = to.which_exist(expected.iter().map(|(digest, _)| digest.as_str())).await?;
+    let (mut layers, wanted) = unpacked.split(&there, &to.content());
+    let (out, packed) = unbounded_channel();
+    let packing = async {
+        // The sender goes away with it: that is how the other side learns that nothing more comes.
+        let out = out;
+        unpacked.pack(wanted, image.scratch_dir()?, &out, progress).await
+    };
+    let sending = sender.send(layers.values().cloned().collect(), &there, packed);
+    let (outcome, (sent, bytes_sent)) = tokio::try_join!(packing, sending)?;
+    layers.extend(sent);
+    let config = config_blob(outcome.config.clone());
+    if !expected.iter().any(|(digest, _)| *digest == config.digest) {
+        there = to.which_exist(std::iter::once(config.digest.as_str())).await?;
+    }
+    let (_, config_sent) = sender.send(vec![config], &there, nothing_later()).await?;
+    Ok((unpacked.write(outcome, &layers)?, bytes_sent + config_sent))
+}
+
+fn nothing_later() -> UnboundedReceiver<(String, Blob)> {
+    unbounded_channel().1
+}
+
+/// Sends blobs to one repository.
+struct Sender<'a> {
+    to: &'a Destination,
+    progress: &'a Progress,
+}
+
+/// Waits for its turn; the largest goes first.
+struct Queued(Blob);
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.size == other.0.size
+    }
+}
+
+impl Eq for Queued {}
+
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.size.cmp(&other.0.size)
+    }
+}
+
+impl Sender<'_> {
+    /// Sends the blobs that are not `there`, and those that come later after asking for each; a few at a time, the
+    /// largest first. What came later, and how many bytes were sent.
+    async fn send(
+        &self,
+        blobs: Vec<Blob>,
+        there: &HashSet<String>,
+        mut later: UnboundedReceiver<(String, Blob)>,
+    ) -> Result<(HashMap<String, Blob>, u64)> {
+        let (exist, missing): (Vec<Blob>, Vec<Blob>) =
+            blobs.into_iter().partition(|blob| there.contains(&blob.digest));
+        for blob in exist {
+            self.progress.pushed(&blob.digest, blob.size, Transfer::Exists, 0);
+        }
+        let mut queue: BinaryHeap<Queued> = missing.into_iter().map(Queued).collect();
+        let mut came: HashMap<String, Blob> = HashMap::new();
+        let mut digests: HashSet<String> = HashSet::new();
+        let mut running: FuturesUnordered<BoxFuture<'_, Result<u64>>> = FuturesUnordered::new();
+        let (mut open, mut sent) = (true, 0);
+        loop {
+            while running.len() < UPLOADS
+                && let Some(Queued(blob)) = queue.pop()
+            {
+                let is_later = digests.contains(&blob.digest);
+                running.push(self.send_one(blob, is_later).boxed());
+            }
+            tokio::select! {
+                Some(done) = running.next() => sent += done?,
+                next = later.recv(), if open => match next {
+                    Some((diff_id, blob)) => {
+                        came.insert(diff_id, blob.clone());
+                        // Two layers can be packed to the same bytes only if they are the same; but it costs
+                        // nothing to be sure.
+                        if digests.insert(blob.digest.clone()) {
+                            queue.push(Queued(blob));
+                        }
+                    }
+                    None => open = false,
+                },
+                else => return Ok((came, sent)),
+            }
+        }
+    }
+
+    /// Sends one blob, after asking for it if nobody has; how many bytes that took.
+    async fn send_one(&self, blob: Blob, ask: bool) -> Result<u64> {
+        let inner = self.to.inner();
+        let meter = Arc::new(Meter::new(self.progress.clone(), &blob));
+        let outcome = if ask && inner.has_blob(&self.to.repository, &blob.digest).await? {
+            Transfer::Exists
+        } else {
+            inner.upload(&self.to.repository, &blob, &meter).await?
+        };
+        self.progress.pushed(&blob.digest, blob.size, outcome, meter.elapsed_ms());
+        Ok(if outcome == Transfer::Uploaded { blob.size } else { 0 })
     }
 }
 
 impl Inner {
-    /// Sends the blobs that are missing, the largest first; how many bytes those were.
-    async fn push_blobs(&self, blobs: &[Blob], target: &Reference, progress: &Progress) -> Result<u64> {
-        let lookups = blobs.iter().map(|blob| {
-            let found = self.has_blob(target, &blob.digest);
-            found.map_ok(|exists| (blob.digest.as_str(), exists)).boxed()
-        });
-        let found: HashMap<&str, bool> = side_by_side(lookups, LOOKUPS).await?.into_iter().collect();
-        let (there, mut missing): (Vec<&Blob>, Vec<&Blob>) =
-            blobs.iter().partition(|blob| found.get(blob.digest.as_str()) == Some(&true));
-        for blob in there {
-            progress.pushed(blob, Transfer::Exists);
-        }
-        missing.sort_by_key(|blob| Reverse(blob.size));
-        let uploads = missing.iter().map(|blob| {
-            async move {
-                let meter = Arc::new(Meter::new(progress.clone(), blob));
-                self.upload(target, blob, &meter).await?;
-                progress.pushed(blob, Transfer::Uploaded);
-                Ok(())
-            }
-            .boxed()
-        });
-        side_by_side(uploads, UPLOADS).await?;
-        Ok(missing.iter().map(|blob| blob.size).sum())
-    }
-
-    /// Children by digest, then what goes under the tag: a registry refuses an index whose children it does not
+    /// Children by digest, then what goes under the tags: a registry refuses an index whose children it does not
     /// have (AWS facts 6.4).
-    async fn push_manifests(&self, image: &OpenImage, target: &Reference, name: &str) -> Result<()> {
+    async fn push_manifests<'a>(
+        &self,
+        image: &Written,
+        target: &Reference,
+        tags: impl Iterator<Item = &'a String>,
+    ) -> Result<()> {
         let (indexes, images): (Vec<&Manifest>, Vec<&Manifest>) = image
-            .children()
+            .children
             .iter()
             .partition(|child| matches!(child.media_type.as_str(), OCI_INDEX | DOCKER_LIST));
         let puts = images.iter().map(|child| self.put_manifest(target, &child.digest, child).boxed());
@@ -155,67 +417,23 @@ impl Inner {
         for child in indexes {
             self.put_manifest(target, &child.digest, child).await?;
         }
-        self.put_manifest(target, name, &image.top).await
+        let top = &image.top;
+        let tags: Vec<&String> = tags.collect();
+        if tags.is_empty() {
+            return self.put_manifest(target, &top.digest, top).await;
+        }
+        let puts = tags.into_iter().map(|tag| self.put_manifest(target, tag, top).boxed());
+        side_by_side(puts, MANIFESTS).await.map(|_| ())
     }
 }
 
 /// Runs futures, `limit` at a time, in order of start; the first error ends them all.
 ///
 /// They are boxed and collected because a stream that maps borrowed items to futures cannot be proven `Send`.
-async fn side_by_side<'a, T>(
+pub(in crate::image) async fn side_by_side<'a, T>(
     work: impl Iterator<Item = BoxFuture<'a, Result<T>>>,
     limit: usize,
 ) -> Result<Vec<T>> {
     let work: Vec<_> = work.collect();
     stream::iter(work).buffer_unordered(limit).try_collect().await
-}
-
-/// Counts what has been sent of one blob, and says so now and then.
-#[derive(Debug)]
-pub(super) struct Meter {
-    progress: Progress,
-    digest: String,
-    size: u64,
-    /// Bytes of this attempt.
-    pub(super) sent: AtomicU64,
-    started: Instant,
-    /// In milliseconds since `started`.
-    next_event: AtomicU64,
-}
-
-impl Meter {
-    fn new(progress: Progress, blob: &Blob) -> Self {
-        Self {
-            progress,
-            digest: blob.digest.clone(),
-            size: blob.size,
-            sent: AtomicU64::new(0),
-            started: Instant::now(),
-            next_event: AtomicU64::new(0),
-        }
-    }
-
-    /// A new attempt begins: what an earlier one sent does not count.
-    pub(super) fn restart(&self) {
-        if self.sent.swap(0, Ordering::Relaxed) > 0 {
-            self.emit(0);
-        }
-    }
-
-    /// More has been handed to the network.
-    pub(super) fn add(&self, bytes: usize) {
-        let sent = self.sent.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        let now = self.started.elapsed();
-        let due = Duration::from_millis(self.next_event.load(Ordering::Relaxed));
-        if now >= due {
-            let next = u64::try_from((now + PROGRESS_PAUSE).as_millis()).unwrap_or(u64::MAX);
-            self.next_event.store(next, Ordering::Relaxed);
-            self.emit(sent);
-        }
-    }
-
-    fn emit(&self, sent: u64) {
-        let (digest, size) = (self.digest.clone(), self.size);
-        self.progress.emit(|container| Event::BlobProgress { container, digest, sent, size });
-    }
 }

@@ -1,34 +1,26 @@
 //! Sends one blob: a POST, then a single PUT that streams from disk. Never in chunks: ECR's answers to PATCH
 //! are not dependable (registry facts 3).
 
-use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use futures_util::stream;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, Method, StatusCode, Url};
-use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
+use reqwest::{Method, StatusCode, Url};
 
 use super::answer::{Answer, Failure, printable};
 use super::auth::Token;
+use super::body::{self, Wrong};
 use super::client::{Inner, missing_repository};
-use super::push::Meter;
 use super::retry::attempts;
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::digest;
-use crate::image::gzip::{Slice, fill};
-use crate::image::open::Blob;
+use crate::event::Transfer;
+use crate::image::open::{Blob, Content};
+use crate::image::progress::Meter;
 use crate::image::reference::Reference;
 
-/// Bytes that are read, hashed and sent at a time; a few of these are all the memory that a blob takes.
-const CHUNK: usize = 256 * 1024;
-/// Chunks that wait for the network.
-const CHUNKS_AHEAD: usize = 2;
 /// An upload of which nothing moved for this long, or that was not confirmed this long after its last byte, is
 /// given up; at the latest after twice the time.
 const STALL_LIMIT: Duration = Duration::from_secs(120);
@@ -61,13 +53,13 @@ impl Inner {
         }
     }
 
-    /// Sends a blob, as often as it takes.
+    /// Sends a blob, as often as it takes; or has it mounted, when another repository of this registry has it.
     ///
     /// # Errors
     ///
     /// Preflight when the repository does not exist; Usage when the file is not what its digest says (then the
     /// last bytes were never sent, and the registry has no such blob); else Registry.
-    pub(super) async fn upload(&self, target: &Reference, blob: &Blob, meter: &Arc<Meter>) -> Result<()> {
+    pub(super) async fn upload(&self, target: &Reference, blob: &Blob, meter: &Arc<Meter>) -> Result<Transfer> {
         let doing = &format!("push the blob {} to {}/{}", blob.digest, self.host, target.repository);
         // After a broken attempt nobody knows whether the registry has the blob: asking is cheaper than sending.
         let ambiguous = &AtomicBool::new(false);
@@ -75,7 +67,7 @@ impl Inner {
             if ambiguous.swap(false, Ordering::Relaxed)
                 && self.look_for_blob(target, &blob.digest, &token, doing).await?
             {
-                return Ok(());
+                return Ok(Transfer::Uploaded);
             }
             meter.restart();
             let outcome = self.upload_once(target, blob, &token, meter, doing).await;
@@ -92,9 +84,12 @@ impl Inner {
         token: &Token,
         meter: &Arc<Meter>,
         doing: &str,
-    ) -> Result<(), Failure> {
-        let Some(url) = self.start_upload(target, blob, token, doing).await? else { return Ok(()) };
-        let (body, verdict) = Reading::start(blob.clone()).into_body(Arc::clone(meter));
+    ) -> Result<Transfer, Failure> {
+        let url = match self.start_upload(target, blob, token, doing).await? {
+            Session::Open(url) => url,
+            Session::Over(outcome) => return Ok(outcome),
+        };
+        let (body, verdict) = body::start(blob, meter).await?;
         let request = self
             .request(Method::PUT, url, token)
             .header(CONTENT_TYPE, "application/octet-stream")
@@ -115,12 +110,20 @@ impl Inner {
                 }),
             }
         };
-        // The registry saw a connection break; that the file is wrong is the cause.
-        if let Some(Err(what)) = verdict.get() {
-            return Err(Failure::Final(
-                Error::usage(format!("cannot {doing}: the file {} {what}", blob.file.display()))
-                    .hint("the image changed while it was pushed, or is damaged; build it again"),
-            ));
+        // The registry saw a connection break; what was wrong with the source is the cause.
+        match verdict.get() {
+            Some(Err(Wrong::Content(what))) => {
+                return Err(Failure::Final(
+                    Error::usage(format!("cannot {doing}: {what}"))
+                        .hint("the image changed while it was pushed, or is damaged; build it again"),
+                ));
+            }
+            Some(Err(Wrong::Source(what))) => {
+                let error = Error::new(ErrorKind::Registry, format!("cannot {doing}: {what}"))
+                    .hint("see what holds up the network between here and the source's registry, and run again");
+                return Err(Failure::Again { error, after: None });
+            }
+            _ => {}
         }
         let answer = outcome?;
         if !answer.status.is_success() {
@@ -135,22 +138,35 @@ impl Inner {
                 after: None,
             });
         }
-        Ok(())
+        Ok(Transfer::Uploaded)
     }
 
-    /// Opens an upload: where to send the blob; `None` when the registry has it after all.
+    /// Opens an upload: where to send the blob, unless the registry has it after all.
     async fn start_upload(
         &self,
         target: &Reference,
         blob: &Blob,
         token: &Token,
         doing: &str,
-    ) -> Result<Option<Url>, Failure> {
-        let from = self.url(&format!("/v2/{}/blobs/uploads/", target.repository));
+    ) -> Result<Session, Failure> {
+        let mut from = self.url(&format!("/v2/{}/blobs/uploads/", target.repository));
+        let mount = match &blob.content {
+            Content::Remote(registry, repository)
+                if registry.host() == self.host && *repository != target.repository =>
+            {
+                Some(repository)
+            }
+            _ => None,
+        };
+        if let Some(repository) = mount {
+            from.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", repository);
+        }
         let request = self.request(Method::POST, from.clone(), token).header(CONTENT_LENGTH, 0);
         let answer = self.send(request, doing).await.map_err(|failure| hint_at_ecr(failure, target))?;
         match answer.status {
-            StatusCode::CREATED => return Ok(None),
+            StatusCode::CREATED if mount.is_some() => return Ok(Session::Over(Transfer::Mounted)),
+            StatusCode::CREATED => return Ok(Session::Over(Transfer::Exists)),
+            // 202 to a mount is an ordinary upload: the registry could or would not (registry facts 3).
             status if status.is_success() => {}
             StatusCode::NOT_FOUND => return Err(Failure::Final(missing_repository(target))),
             _ if answer.has_code(&["NAME_UNKNOWN"]) => {
@@ -159,7 +175,7 @@ impl Inner {
             _ => return Err(answer.failure(doing)),
         }
         match answer.location().and_then(|location| self.follow(&from, location)) {
-            Some(url) => Ok(Some(with_digest(url, &blob.digest))),
+            Some(url) => Ok(Session::Open(with_digest(url, &blob.digest))),
             None => Err(Failure::Final(
                 Error::new(
                     ErrorKind::Registry,
@@ -169,6 +185,14 @@ impl Inner {
             )),
         }
     }
+}
+
+/// What a registry answers to the wish to upload.
+enum Session {
+    /// Send the blob here.
+    Open(Url),
+    /// The repository has it now.
+    Over(Transfer),
 }
 
 /// Adds the digest to the query that came, and leaves that as it is.
@@ -219,80 +243,5 @@ async fn stalled(sent: &AtomicU64) {
             return;
         }
         before = now;
-    }
-}
-
-/// A blob that a thread reads and hashes ahead of the network.
-struct Reading {
-    chunks: mpsc::Receiver<io::Result<Vec<u8>>>,
-    /// Whether the file is what its digest says; unset until it has been read to the end.
-    verdict: Verdict,
-}
-
-type Verdict = Arc<OnceLock<Result<(), String>>>;
-
-impl Reading {
-    fn start(blob: Blob) -> Self {
-        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let verdict = Verdict::default();
-        let seen = Arc::clone(&verdict);
-        tokio::task::spawn_blocking(move || {
-            if let Err(what) = read(&blob, &sender, &verdict) {
-                // It is unset: `read` sets it only before it succeeds.
-                let _ = verdict.set(Err(what));
-                // The body ends with an error, so that the request breaks off and is never complete. Nobody
-                // may listen any more; then it has broken off already.
-                let _ = sender.blocking_send(Err(io::Error::other("the file is not what it should be")));
-            }
-        });
-        Self { chunks, verdict: seen }
-    }
-
-    /// The body of a request, and where the verdict will be.
-    fn into_body(self, meter: Arc<Meter>) -> (Body, Verdict) {
-        let mut chunks = self.chunks;
-        let body = stream::poll_fn(move |context| {
-            chunks
-                .poll_recv(context)
-                .map(|chunk| chunk.inspect(|chunk| meter.add(chunk.as_ref().map_or(0, Vec::len))))
-        });
-        (Body::wrap_stream(body), self.verdict)
-    }
-}
-
-/// Reads, hashes and passes on a blob; the last chunk only after the digest is known to be right. Succeeds
-/// also when nobody wants more.
-fn read(
-    blob: &Blob,
-    sender: &mpsc::Sender<io::Result<Vec<u8>>>,
-    verdict: &OnceLock<Result<(), String>>,
-) -> Result<(), String> {
-    let slice = Slice { file: blob.file.clone(), offset: blob.offset, len: blob.size };
-    let unreadable = |error: io::Error| format!("cannot be read ({error})");
-    let mut reader = slice.reader().map_err(unreadable)?;
-    let mut hasher = Sha256::new();
-    let mut left = blob.size;
-    loop {
-        let mut chunk = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
-        let filled = fill(&mut reader, &mut chunk).map_err(unreadable)?;
-        left -= filled as u64;
-        if filled < chunk.len() {
-            return Err(format!("ends {left} bytes too early"));
-        }
-        hasher.update(&chunk);
-        if left == 0 {
-            let found = digest::finish(std::mem::take(&mut hasher));
-            if found != blob.digest {
-                return Err(format!("has other content than announced: its digest is {found}"));
-            }
-            // Only this call sets it in the case of success.
-            let _ = verdict.set(Ok(()));
-        }
-        if !chunk.is_empty() && sender.blocking_send(Ok(chunk)).is_err() {
-            return Ok(());
-        }
-        if left == 0 {
-            return Ok(());
-        }
     }
 }

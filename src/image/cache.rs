@@ -1,0 +1,116 @@
+//! [`Cache`]: what layers became when they were compressed, and the configurations of images, so that a
+//! second push neither compresses nor exports again.
+//!
+//! ```text
+//! DIR/v1/layers/RECIPE/<hex of the uncompressed digest>   digest, size and media type of the blob
+//! DIR/v1/configs/<hex of the image id>                    the configuration, byte for byte
+//! ```
+//!
+//! Nothing here is needed: an entry that is missing, damaged or cannot be written costs time alone. A wrong
+//! entry cannot put a wrong image under a tag either: a digest from here is only used for a blob that the
+//! registry has, or when packing the layer gives it again.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::compression::Compression;
+use super::digest;
+use super::layout::CONFIG_LIMIT;
+use super::pack::recipe;
+
+/// Files in one directory of the cache. When there are more, the older half goes.
+const FILES_LIMIT: usize = 4096;
+
+/// A small directory of digests, or none at all.
+#[derive(Debug, Clone, Default)]
+pub struct Cache {
+    dir: Option<PathBuf>,
+}
+
+/// What a layer became when it was compressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KnownLayer {
+    /// Of the compressed bytes.
+    pub(super) digest: String,
+    /// Compressed bytes.
+    pub(super) size: u64,
+    pub(super) media_type: String,
+}
+
+impl Cache {
+    /// In this directory, which need not exist yet.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: Some(dir.into().join("v1")) }
+    }
+
+    /// Remembers nothing.
+    pub fn disabled() -> Self {
+        Self::default()
+    }
+
+    fn layer_file(&self, compression: Compression, diff_id: &str) -> Option<PathBuf> {
+        let hex = digest::hex_part(diff_id)?;
+        Some(self.dir.as_ref()?.join("layers").join(recipe(compression)).join(hex))
+    }
+
+    fn config_file(&self, image_id: &str) -> Option<PathBuf> {
+        Some(self.dir.as_ref()?.join("configs").join(digest::hex_part(image_id)?))
+    }
+
+    /// What the layer with this uncompressed digest became.
+    pub(super) fn layer(&self, compression: Compression, diff_id: &str) -> Option<KnownLayer> {
+        let bytes = fs::read(self.layer_file(compression, diff_id)?).ok()?;
+        let known: KnownLayer = serde_json::from_slice(&bytes).ok()?;
+        digest::hex_part(&known.digest).is_some().then_some(known)
+    }
+
+    pub(super) fn remember_layer(&self, compression: Compression, diff_id: &str, known: &KnownLayer) {
+        if let (Some(file), Ok(bytes)) = (self.layer_file(compression, diff_id), serde_json::to_vec(known)) {
+            write(&file, &bytes);
+        }
+    }
+
+    /// The configuration of an image, by its id.
+    pub(super) fn config(&self, image_id: &str) -> Option<Vec<u8>> {
+        let file = self.config_file(image_id)?;
+        (fs::metadata(&file).ok()?.len() <= CONFIG_LIMIT).then(|| fs::read(&file).ok())?
+    }
+
+    pub(super) fn remember_config(&self, image_id: &str, config: &[u8]) {
+        if let Some(file) = self.config_file(image_id) {
+            write(&file, config);
+        }
+    }
+}
+
+/// Writes a file whole or not at all: runs side by side share the directory. A failure is no matter.
+fn write(file: &Path, bytes: &[u8]) {
+    let Some(dir) = file.parent() else { return };
+    let written = fs::create_dir_all(dir)
+        .and_then(|()| NamedTempFile::new_in(dir))
+        .and_then(|mut temporary| temporary.write_all(bytes).map(|()| temporary));
+    if let Ok(temporary) = written
+        && temporary.persist(file).is_ok()
+    {
+        prune(dir);
+    }
+}
+
+fn prune(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    if files.len() <= FILES_LIMIT {
+        return;
+    }
+    let age = |file: &PathBuf| fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut files: Vec<(SystemTime, PathBuf)> = files.into_iter().map(|file| (age(&file), file)).collect();
+    files.sort();
+    for (_, file) in files.iter().take(FILES_LIMIT / 2) {
+        let _ = fs::remove_file(file);
+    }
+}

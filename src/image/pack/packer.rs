@@ -1,0 +1,176 @@
+//! [`Packer`]: layers into compressed files, hashed on the way. Memory stays flat whatever their size.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::encode::MEMBER;
+use super::pool::{Member, Pool};
+use crate::image::compression::Compression;
+use crate::image::digest;
+use crate::image::slice::{CHUNK, Coding, Hashing, Slice, StopFlag, drain, fill};
+
+/// What a layer is, compressed and not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::image) struct Packed {
+    /// The digest of the uncompressed bytes; `None` where they were not looked at.
+    pub(in crate::image) diff_id: Option<String>,
+    /// The digest of the compressed bytes.
+    pub(in crate::image) digest: String,
+    /// Where the compressed bytes are.
+    pub(in crate::image) slice: Slice,
+}
+
+/// Packs the layers of one image. Clones share its threads and its directory.
+#[derive(Clone)]
+pub(in crate::image) struct Packer {
+    pool: Arc<Pool>,
+    dir: Arc<PathBuf>,
+    next: Arc<AtomicU64>,
+    stop: StopFlag,
+}
+
+impl Packer {
+    /// Packs into files of `dir`, until `stop`.
+    ///
+    /// # Errors
+    ///
+    /// When no threads can be started.
+    pub(in crate::image) fn new(
+        compression: Compression,
+        dir: &Path,
+        stop: StopFlag,
+    ) -> io::Result<Self> {
+        let pool = Arc::new(Pool::start(compression)?);
+        Ok(Self { pool, dir: Arc::new(dir.to_owned()), next: Arc::default(), stop })
+    }
+
+    /// A new file for a layer.
+    fn create(&self) -> io::Result<(PathBuf, File)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.join(format!("layer-{number}"));
+        let file = File::create_new(&path)?;
+        Ok((path, file))
+    }
+
+    /// Compresses what `reader` gives, in members of one size: the result depends on the content alone. `saw` is
+    /// told how many more bytes have been read.
+    pub(in crate::image) fn compress(&self, reader: &mut impl Read, saw: &dyn Fn(u64)) -> io::Result<Packed> {
+        let (path, file) = self.create()?;
+        let mut output = Hashing::new(file);
+        let mut first = self.pool.member();
+        self.read_member(reader, &mut first, saw)?;
+        let mut hasher = Sha256::new_with_prefix(&first.content);
+        let last = first.content.len() < MEMBER;
+        let first = self.pool.compress(first)?;
+        if last {
+            output.write_all(&arrived(&first)?.packed)?;
+        } else {
+            output = thread::scope(|scope| {
+                // It is bounded by the number of members already.
+                let (queue, arrivals) = channel::<Receiver<io::Result<Member>>>();
+                let writer = scope.spawn(move || {
+                    for arrival in arrivals {
+                        output.write_all(&arrived(&arrival)?.packed)?;
+                    }
+                    Ok(output)
+                });
+                let read = (|| {
+                    let mut ahead = first;
+                    loop {
+                        if queue.send(ahead).is_err() {
+                            // The writer has ended early, and says why.
+                            return Ok(());
+                        }
+                        let mut member = self.pool.member();
+                        self.read_member(reader, &mut member, saw)?;
+                        if member.content.is_empty() {
+                            return Ok(());
+                        }
+                        hasher.update(&member.content);
+                        ahead = self.pool.compress(member)?;
+                    }
+                })();
+                drop(queue);
+                let written = writer.join().unwrap_or_else(|_| Err(io::Error::other("a writing thread failed")));
+                read.and(written)
+            })?;
+        }
+        output.flush()?;
+        let (digest, size) = output.finish();
+        Ok(Packed { diff_id: Some(digest::finish(hasher)), digest, slice: Slice::whole(path, size) })
+    }
+
+    fn read_member(&self, reader: &mut impl Read, member: &mut Member, saw: &dyn Fn(u64)) -> io::Result<()> {
+        self.stop.check()?;
+        let filled = fill(reader, &mut member.content)?;
+        member.content.truncate(filled);
+        saw(filled as u64);
+        Ok(())
+    }
+
+    /// As [`compress`](Self::compress), of a range of a file; an error where that ends too early.
+    pub(in crate::image) fn compress_slice(&self, slice: &Slice, saw: &dyn Fn(u64)) -> io::Result<Packed> {
+        let mut reader = slice.reader()?;
+        let packed = self.compress(&mut reader, saw)?;
+        if reader.limit() > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(packed) }
+    }
+
+    /// Stores what `reader` gives as it is.
+    pub(in crate::image) fn store(&self, reader: &mut impl Read, saw: &dyn Fn(u64)) -> io::Result<Packed> {
+        let (path, file) = self.create()?;
+        let mut output = Hashing::new(file);
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            self.stop.check()?;
+            let filled = fill(reader, &mut chunk)?;
+            if filled == 0 {
+                break;
+            }
+            output.write_all(&chunk[..filled])?;
+            saw(filled as u64);
+        }
+        let (digest, size) = output.finish();
+        Ok(Packed { diff_id: None, digest, slice: Slice::whole(path, size) })
+    }
+
+    /// Describes a range that is compressed already, and what is in it.
+    pub(in crate::image) fn look_into(&self, slice: &Slice, coding: Coding) -> io::Result<Packed> {
+        let mut compressed = Hashing::new(slice.reader()?);
+        let content = {
+            let buffered = io::BufReader::with_capacity(CHUNK, &mut compressed);
+            match coding {
+                Coding::Zstd => drain(&mut zstd::stream::read::Decoder::with_buffer(buffered)?, &self.stop)?.0,
+                _ => drain(&mut MultiGzDecoder::new(buffered), &self.stop)?.0,
+            }
+        };
+        // What stands after the last member is not content, but it is part of the blob.
+        drain(&mut compressed, &self.stop)?;
+        described(slice, compressed.finish(), Some(digest::finish(content)))
+    }
+
+    /// Describes a range that is passed on as it is, without looking into it.
+    pub(in crate::image) fn describe(&self, slice: &Slice) -> io::Result<Packed> {
+        let (hasher, len) = drain(&mut slice.reader()?, &self.stop)?;
+        described(slice, (digest::finish(hasher), len), None)
+    }
+}
+
+fn described(slice: &Slice, found: (String, u64), diff_id: Option<String>) -> io::Result<Packed> {
+    let (digest, len) = found;
+    if len != slice.len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Packed { diff_id, digest, slice: slice.clone() })
+}
+
+fn arrived(arrival: &Receiver<io::Result<Member>>) -> io::Result<Member> {
+    arrival.recv().unwrap_or_else(|_| Err(io::Error::other("a compressing thread failed")))
+}

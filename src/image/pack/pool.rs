@@ -1,0 +1,95 @@
+//! [`Pool`]: threads that compress members, and the bounded number of buffers that all layers share.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use super::encode::{Encoder, MEMBER};
+use crate::image::compression::Compression;
+
+/// Enough for any disk; more would only cost memory.
+const THREADS_LIMIT: usize = 12;
+/// Members that are being read or written while every thread compresses one.
+const MEMBERS_BESIDE: usize = 6;
+
+/// Content of a member, and its compressed form. Goes back to where it came from when it is dropped.
+pub(super) struct Member {
+    pub(super) content: Vec<u8>,
+    pub(super) packed: Vec<u8>,
+    home: Arc<Home>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let buffers = (std::mem::take(&mut self.content), std::mem::take(&mut self.packed));
+        self.home.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
+        self.home.returned.notify_one();
+    }
+}
+
+#[derive(Default)]
+struct Home {
+    spare: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
+    returned: Condvar,
+}
+
+struct Job {
+    member: Member,
+    reply: SyncSender<io::Result<Member>>,
+}
+
+/// Compresses members on every core. Its threads end with it.
+pub(super) struct Pool {
+    jobs: Sender<Job>,
+    home: Arc<Home>,
+}
+
+impl Pool {
+    pub(super) fn start(compression: Compression) -> io::Result<Self> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_LIMIT);
+        let home = Arc::new(Home::default());
+        let buffers = std::iter::repeat_with(Default::default).take(threads + MEMBERS_BESIDE);
+        home.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers);
+        let (jobs, queue) = channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..threads {
+            let (mut encoder, queue) = (Encoder::new(compression)?, Arc::clone(&queue));
+            thread::Builder::new().name("compress".to_owned()).spawn(move || {
+                while let Some(Job { mut member, reply }) = next(&queue) {
+                    let Member { content, packed, .. } = &mut member;
+                    let outcome = encoder.encode(content, packed);
+                    // Nobody may wait for it any more; the buffers go home either way.
+                    let _ = reply.send(outcome.map(|()| member));
+                }
+            })?;
+        }
+        Ok(Self { jobs, home })
+    }
+
+    /// An empty member, as soon as one is free. The number of members bounds the memory of all layers together.
+    pub(super) fn member(&self) -> Member {
+        let mut spare = self.home.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut content, packed) = loop {
+            match spare.pop() {
+                Some(buffers) => break buffers,
+                None => spare = self.home.returned.wait(spare).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        content.resize(MEMBER, 0);
+        Member { content, packed, home: Arc::clone(&self.home) }
+    }
+
+    /// Has a member compressed; it arrives at the receiver.
+    pub(super) fn compress(&self, member: Member) -> io::Result<Receiver<io::Result<Member>>> {
+        let (reply, arrival) = sync_channel(1);
+        match self.jobs.send(Job { member, reply }) {
+            Ok(()) => Ok(arrival),
+            Err(_) => Err(io::Error::other("the threads that compress are gone")),
+        }
+    }
+}
+
+fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
