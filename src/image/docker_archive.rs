@@ -127,3 +127,7 @@ fn is_tag_of(tag: &str, name: &str) -> bool {
     };
     tag == name || full(tag).is_some_and(|tag| full(name) == Some(tag))
 }
+
+#[cfg(test)]
+#[path = "docker_archive_tests.rs"]
+pub(super) mod tests;

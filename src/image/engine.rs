@@ -105,7 +105,7 @@ impl Export {
         wanted: Option<std::collections::HashSet<String>>,
         packer: Packer,
         progress: &Progress,
-        done: &(dyn Fn(String, Packed, Coding) + Sync),
+        done: &(dyn Fn(Packed, Coding) + Sync),
     ) -> Result<Outcome> {
         let (layers, mut ready) = tokio::sync::mpsc::unbounded_channel();
         let reading = async {
@@ -123,8 +123,8 @@ impl Export {
             outcome.map_err(|error| self.engine.broke_off(&self.name, error))
         };
         let telling = async {
-            while let Some((diff_id, packed, coding)) = ready.recv().await {
-                done(diff_id, packed, coding);
+            while let Some((packed, coding)) = ready.recv().await {
+                done(packed, coding);
             }
         };
         let (outcome, ()) = tokio::join!(reading, telling);
@@ -283,3 +283,6 @@ fn is_denied(error: &reqwest::Error) -> bool {
     false
 }
 
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -59,8 +59,8 @@ pub(super) struct Ingest {
     pub(super) wanted: Layers,
     pub(super) packer: Packer,
     pub(super) progress: Progress,
-    /// Layers, as soon as they are ready: uncompressed digest, what it became, how it came.
-    pub(super) out: UnboundedSender<(String, Packed, Coding)>,
+    /// Layers, as soon as they are ready, and how they came.
+    pub(super) out: UnboundedSender<(Packed, Coding)>,
 }
 
 impl Ingest {
@@ -141,44 +141,38 @@ impl Ingest {
             }
             Coding::Plain => {
                 // Which layer it is shows only at its end. Reading it twice costs less than packing it in vain.
-                let stored = self.packer.store(content, &saw).map_err(failed)?;
-                let is_wanted = self.wanted.is_wanted(&stored.digest);
-                let packed = is_wanted.then(|| self.packer.compress_slice(&stored.slice, &|_| {}));
+                let (digest, stored) = self.packer.store(content, &saw).map_err(failed)?;
+                let is_wanted = self.wanted.is_wanted(&digest);
+                let packed = is_wanted.then(|| self.packer.compress_slice(&stored, &|_| {}));
                 // Only room is lost where it cannot be removed.
-                let _ = std::fs::remove_file(&*stored.slice.file);
+                let _ = std::fs::remove_file(&*stored.file);
                 match packed {
                     Some(packed) => packed.map_err(failed)?,
-                    None => return Ok(Kept::Passed(stored.digest)),
+                    None => return Ok(Kept::Passed(digest)),
                 }
             }
             coding => {
-                let stored = self.packer.store(content, &saw).map_err(failed)?;
-                if named.as_deref() == Some(stored.digest.as_str()) {
-                    stored
-                } else {
-                    self.packer.look_into(&stored.slice, coding).map_err(failed)?
-                }
+                let (_, stored) = self.packer.store(content, &saw).map_err(failed)?;
+                self.packer.look_into(&stored, coding).map_err(failed)?
             }
         };
         if let Some(diff_id) = &known {
-            check_layer(&self.source, diff_id, None, &packed)?;
+            check_layer(&self.source, diff_id, &packed)?;
         }
-        if let Some(diff_id) = packed.diff_id.clone() {
-            if !self.wanted.is_wanted(&diff_id) {
-                return Ok(Kept::Passed(diff_id));
-            }
-            reading.done(&diff_id, &packed.digest, packed.slice.len);
-            if self.wanted.all.contains(&diff_id) {
-                self.tell(&diff_id, &packed, coding, told);
-            }
+        if !self.wanted.is_wanted(&packed.diff_id) {
+            return Ok(Kept::Passed(packed.diff_id));
+        }
+        reading.done(&packed.diff_id, &packed.digest, packed.slice.len);
+        if self.wanted.all.contains(&packed.diff_id) {
+            self.tell(&packed, coding, told);
         }
         Ok(Kept::Layer(Box::new((packed, coding))))
     }
 
-    fn tell(&self, diff_id: &str, packed: &Packed, coding: Coding, told: &mut HashSet<String>) {
-        if told.insert(diff_id.to_owned()) {
+    fn tell(&self, packed: &Packed, coding: Coding, told: &mut HashSet<String>) {
+        if told.insert(packed.diff_id.clone()) {
             // Who does not listen any more has an error of its own to tell.
-            let _ = self.out.send((diff_id.to_owned(), packed.clone(), coding));
+            let _ = self.out.send((packed.clone(), coding));
         }
     }
 
@@ -200,8 +194,8 @@ impl Ingest {
                 Some(Kept::Layer(_)) if !self.wanted.is_wanted(diff_id) => {}
                 Some(Kept::Layer(layer)) => {
                     let (packed, coding) = &**layer;
-                    check_layer(&self.source, diff_id, digest_in_name(name).as_deref(), packed)?;
-                    self.tell(diff_id, packed, *coding, told);
+                    check_layer(&self.source, diff_id, packed)?;
+                    self.tell(packed, *coding, told);
                 }
                 Some(Kept::Passed(digest)) if digest == diff_id => {}
                 Some(Kept::Passed(digest)) => {
@@ -227,11 +221,11 @@ impl Ingest {
         let packed = if coding == Coding::Plain {
             self.packer.compress(&mut &*bytes, &|_| {}).map_err(failed)?
         } else {
-            let stored = self.packer.store(&mut &*bytes, &|_| {}).map_err(no_room)?;
-            self.packer.look_into(&stored.slice, coding).map_err(failed)?
+            let (_, stored) = self.packer.store(&mut &*bytes, &|_| {}).map_err(no_room)?;
+            self.packer.look_into(&stored, coding).map_err(failed)?
         };
-        check_layer(&self.source, diff_id, None, &packed)?;
-        self.tell(diff_id, &packed, coding, told);
+        check_layer(&self.source, diff_id, &packed)?;
+        self.tell(&packed, coding, told);
         Ok(())
     }
 }

@@ -18,8 +18,8 @@ fn the_only_image_is_opened_with_all_its_blobs() {
     let layout = Layout::new();
     let image = layout.image("arm64", &[b"a", b"b", b"a"]);
     let open = layout.finish(&[&image]).open(None).unwrap();
-    assert_eq!(open.digest(), image["digest"].as_str().unwrap());
-    assert_eq!(open.media_type(), OCI_MANIFEST);
+    assert_eq!(open.known_digest(), image["digest"].as_str().unwrap());
+    assert_eq!(open.top().media_type.as_str(), OCI_MANIFEST);
     assert_eq!(open.platforms(), ["linux/arm64"]);
     assert_eq!(open.blobs().len(), 3, "a layer that occurs twice is one blob");
     assert_eq!(open.size(), 2 + open.blobs()[0].size);
@@ -42,7 +42,7 @@ fn an_image_is_chosen_by_name_full_name_or_digest() {
         ("docker.io/library/app:v2", &two),
         (one["digest"].as_str().unwrap(), &one),
     ] {
-        assert_eq!(layout.open(Some(reference)).unwrap().digest(), image["digest"].as_str().unwrap());
+        assert_eq!(layout.open(Some(reference)).unwrap().known_digest(), image["digest"].as_str().unwrap());
     }
     assert!(refused(&layout, None).contains("several images: it has v1, v2"));
     assert!(refused(&layout, Some("v3")).contains("no image `v3`: it has v1, v2"));
@@ -79,7 +79,7 @@ fn an_attestation_is_never_taken_for_the_image() {
     let attestation = layout.attestation(&image);
     let digest = attestation["digest"].as_str().unwrap();
     layout.finish(&[&image, &attestation]);
-    assert_eq!(layout.open(None).unwrap().digest(), image["digest"].as_str().unwrap());
+    assert_eq!(layout.open(None).unwrap().known_digest(), image["digest"].as_str().unwrap());
     assert!(refused(&layout, Some(digest)).contains("is an attestation"));
     let only = layout.index(&[&attestation]);
     layout.finish(&[&only]);
@@ -95,7 +95,7 @@ fn docker_media_types_are_kept() {
     let image =
         layout.document(&json!({"schemaVersion": 2, "mediaType": docker, "config": config, "layers": []}));
     let open = layout.finish(&[&image]).open(None).unwrap();
-    assert_eq!((open.media_type(), open.platforms().len()), (docker, 1));
+    assert_eq!((open.top().media_type.as_str(), open.platforms().len()), (docker, 1));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_foreign_layer_that_is_not_there_is_not_pushed() {
 #[test]
 fn what_is_missing_or_changed_is_named() {
     let layout = simple();
-    let layer = layout.open(None).unwrap().blobs()[1].file.clone();
+    let layer = layout.open(None).unwrap().blobs()[1].file().to_owned();
     let name = layer.file_name().unwrap().to_str().unwrap().to_owned();
 
     std::fs::write(&layer, "longer than it was").unwrap();
@@ -147,7 +147,7 @@ fn a_directory_that_is_no_layout_says_how_to_build_one() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("none");
     for (path, what) in [(missing.as_path(), "does not exist"), (dir.path(), "no file `oci-layout`")] {
-        let error = open(path, None, String::new()).unwrap_err();
+        let error = open(&Holdings::Dir(path.to_owned()), None).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains(what), "{error}");
         assert!(error.hint_text().unwrap().contains("docker buildx build --output type=oci,tar=false,dest="));
     }

@@ -251,9 +251,9 @@ fn open_archive(
                 let slice = tarball
                     .find(name)
                     .ok_or_else(|| broken(format!("has no file `{}`", name.escape_debug())))?;
-                layers.push((diff_id.clone(), name.clone(), slice.clone()));
+                layers.push((diff_id.clone(), slice.clone()));
             }
-            let size = layers.iter().map(|(_, _, slice)| slice.len).sum();
+            let size = layers.iter().map(|(_, slice)| slice.len).sum();
             let unpacked = Unpacked::new(
                 source.clone(),
                 super::digest::of(&saved.config),

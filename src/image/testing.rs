@@ -8,7 +8,11 @@ use tempfile::TempDir;
 
 use super::digest;
 use super::document::{OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST};
-use super::open::OpenImage;
+use super::cache::Cache;
+use super::compression::Compression;
+use super::layout::Holdings;
+use super::open::{Blob, Content, Form, Manifest, OpenImage, OpenOptions, Written};
+use super::source::DockerOptions;
 
 /// A layout in a directory that goes away with it.
 pub(super) struct Layout {
@@ -80,7 +84,8 @@ impl Layout {
     }
 
     pub(super) fn open(&self, reference: Option<&str>) -> crate::error::Result<OpenImage> {
-        super::layout::open(self.path(), reference, "oci:test".to_owned())
+        let found = super::layout::open(&Holdings::Dir(self.path().to_owned()), reference)?;
+        Ok(OpenImage::written("oci:test".to_owned(), found, None))
     }
 }
 
@@ -90,4 +95,66 @@ pub(super) fn simple() -> Layout {
     let image = layout.image("amd64", &[b"layer one", &[7; 600_000]]);
     layout.finish(&[&image]);
     layout
+}
+
+/// No engine, no registries, and nothing is remembered.
+pub(super) fn options() -> OpenOptions {
+    OpenOptions {
+        docker: DockerOptions::default(),
+        cache: Cache::disabled(),
+        compression: Compression::Gzip,
+        registries: std::sync::Arc::new(|reference| panic!("{reference} is not asked for")),
+    }
+}
+
+impl OpenImage {
+    fn known(&self) -> &Written {
+        match &self.form {
+            Form::Written(written) => written,
+            Form::Unpacked(_) => panic!("its layers are not packed yet"),
+        }
+    }
+
+    pub(super) fn top(&self) -> &Manifest {
+        &self.known().top
+    }
+
+    pub(super) fn known_digest(&self) -> &str {
+        &self.top().digest
+    }
+
+    pub(super) fn blobs(&self) -> &[Blob] {
+        &self.known().blobs
+    }
+
+    pub(super) fn children(&self) -> &[Manifest] {
+        &self.known().children
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.blobs().iter().map(|blob| blob.size).sum()
+    }
+
+    pub(super) fn platforms(&self) -> Vec<&str> {
+        self.variants.iter().map(|variant| variant.platform.as_str()).collect()
+    }
+}
+
+impl Blob {
+    /// The file that holds it.
+    pub(super) fn file(&self) -> &Path {
+        match &self.content {
+            Content::File(slice) | Content::Own(slice) => &slice.file,
+            other => panic!("{other:?} is no file"),
+        }
+    }
+
+    /// Its bytes, if they are on this machine.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match &self.content {
+            Content::File(slice) | Content::Own(slice) => slice.read().unwrap(),
+            Content::Memory(bytes) => bytes.to_vec(),
+            Content::Remote(..) => panic!("it is elsewhere"),
+        }
+    }
 }

@@ -12,7 +12,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::cache::{Cache, KnownLayer};
 use super::compression::Compression;
 use super::digest;
-use super::docker_archive::digest_in_name;
 use super::document::{Descriptor, OCI_CONFIG, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, OCI_MANIFEST};
 use super::engine::Export;
 use super::open::{Blob, Content, Manifest, OpenOptions, Written, blocking, broken};
@@ -44,8 +43,8 @@ pub(super) struct Unpacked {
 /// Where the layers are.
 #[derive(Debug)]
 pub(super) enum Origin {
-    /// Ranges of a file: uncompressed digest, name in the archive, range; lowest first.
-    Archive(Vec<(String, String, Slice)>),
+    /// Ranges of a file with their uncompressed digests; lowest first.
+    Archive(Vec<(String, Slice)>),
     Engine(Box<Export>),
 }
 
@@ -155,37 +154,33 @@ impl Unpacked {
         }
         let stop = Stop::default();
         let packer = Packer::new(self.compression, scratch, stop.flag()).map_err(no_room)?;
-        let done = |diff_id: String, packed: Packed, coding: Coding| {
-            let blob = self.remember(&diff_id, packed, coding);
+        let done = |packed: Packed, coding: Coding| {
+            let diff_id = packed.diff_id.clone();
             // Who does not listen any more has an error of its own to tell.
-            let _ = out.send((diff_id, blob));
+            let _ = out.send((diff_id, self.remember(packed, coding)));
         };
         match &self.origin {
             Origin::Archive(layers) => {
-                let mut distinct: Vec<&(String, String, Slice)> = Vec::new();
+                let mut distinct: Vec<&(String, Slice)> = Vec::new();
                 let mut seen = HashSet::new();
                 for layer in layers {
-                    let (diff_id, ..) = layer;
+                    let (diff_id, _) = layer;
                     let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.contains(diff_id));
                     if is_wanted && seen.insert(diff_id.as_str()) {
                         distinct.push(layer);
                     }
                 }
                 // The largest first, so that no core ends alone with it.
-                distinct.sort_by_key(|(_, _, slice)| std::cmp::Reverse(slice.len));
-                let work = distinct.into_iter().map(|(diff_id, name, slice)| {
+                distinct.sort_by_key(|(_, slice)| std::cmp::Reverse(slice.len));
+                let work = distinct.into_iter().map(|(diff_id, slice)| {
                     let reading = progress.reading(diff_id, slice.len);
                     let (packer, source) = (packer.clone(), self.source.clone());
-                    let layer = ArchiveLayer {
-                        diff_id: diff_id.clone(),
-                        named: digest_in_name(name),
-                        slice: slice.clone(),
-                    };
+                    let layer = ArchiveLayer { diff_id: diff_id.clone(), slice: slice.clone() };
                     blocking(move || layer.pack(&packer, &source, &reading))
                 });
                 let mut packed = stream::iter(work.collect::<Vec<_>>()).buffer_unordered(LAYERS);
-                while let Some((diff_id, packed, coding)) = packed.try_next().await? {
-                    done(diff_id, packed, coding);
+                while let Some((packed, coding)) = packed.try_next().await? {
+                    done(packed, coding);
                 }
                 let config = self.config.clone().unwrap_or_default();
                 Ok(Outcome { config, diff_ids: self.diff_ids.clone() })
@@ -199,15 +194,15 @@ impl Unpacked {
     }
 
     /// A packed layer as a blob; the cache learns it.
-    fn remember(&self, diff_id: &str, packed: Packed, coding: Coding) -> Blob {
+    fn remember(&self, packed: Packed, coding: Coding) -> Blob {
         let media_type = match (coding, self.compression) {
             (Coding::Gzip, _) | (Coding::Plain, Compression::Gzip) => OCI_LAYER_GZIP,
             (Coding::Zstd, _) | (Coding::Plain, Compression::Zstd) => OCI_LAYER_ZSTD,
         };
-        let Packed { digest, slice, .. } = packed;
+        let Packed { diff_id, digest, slice } = packed;
         let (size, media_type) = (slice.len, media_type.to_owned());
         let known = KnownLayer { digest, size, media_type };
-        self.cache.remember_layer(self.compression, diff_id, &known);
+        self.cache.remember_layer(self.compression, &diff_id, &known);
         let KnownLayer { digest, media_type, .. } = known;
         let own = coding == Coding::Plain || matches!(self.origin, Origin::Engine(_));
         Blob {
@@ -276,41 +271,33 @@ fn manifest(config: &[u8], layers: &[(&str, &str, u64)]) -> Result<Manifest> {
 
 struct ArchiveLayer {
     diff_id: String,
-    /// The digest in the entry's own name, where it has one.
-    named: Option<String>,
     slice: Slice,
 }
 
 impl ArchiveLayer {
     /// Makes one layer a blob, and verifies it against what its configuration announces.
-    fn pack(self, packer: &Packer, source: &str, reading: &Reading) -> Result<(String, Packed, Coding)> {
-        let Self { diff_id, named, slice } = self;
+    fn pack(self, packer: &Packer, source: &str, reading: &Reading) -> Result<(Packed, Coding)> {
+        let Self { diff_id, slice } = self;
         let coding = slice.coding().map_err(no_room)?;
-        let packed = match (coding, &named) {
-            (Coding::Plain, _) => packer.compress_slice(&slice, &|more| reading.add(more)),
-            // What its builder compressed is as its name says; what has no name is looked into.
-            (_, Some(named)) if *named != diff_id => packer.describe(&slice),
-            (coding, _) => packer.look_into(&slice, coding),
+        let packed = match coding {
+            Coding::Plain => packer.compress_slice(&slice, &|more| reading.add(more)),
+            // What is compressed is passed on as it is, but not unseen: a runtime would refuse it when it is pulled.
+            coding => packer.look_into(&slice, coding),
         };
         let packed = packed.map_err(|error| unreadable_layer(source, &diff_id, error))?;
-        check_layer(source, &diff_id, named.as_deref(), &packed)?;
+        check_layer(source, &diff_id, &packed)?;
         reading.done(&diff_id, &packed.digest, packed.slice.len);
-        Ok((diff_id, packed, coding))
+        Ok((packed, coding))
     }
 }
 
-/// Whether a layer is what its configuration announces: by its content, or by the name that its builder gave it.
-pub(super) fn check_layer(source: &str, diff_id: &str, named: Option<&str>, packed: &Packed) -> Result<()> {
-    let wrong = match &packed.diff_id {
-        Some(found) => (found != diff_id).then_some(found),
-        None => (named != Some(packed.digest.as_str())).then_some(&packed.digest),
-    };
-    match wrong {
-        Some(found) => {
-            Err(broken(source, &format!("has the layer {diff_id} with other content: its digest is {found}")))
-        }
-        None => Ok(()),
+/// Whether a layer is what its configuration announces.
+pub(super) fn check_layer(source: &str, diff_id: &str, packed: &Packed) -> Result<()> {
+    if packed.diff_id == diff_id {
+        return Ok(());
     }
+    let found = &packed.diff_id;
+    Err(broken(source, &format!("has the layer {diff_id} with other content: its digest is {found}")))
 }
 
 /// A layer could not be read, or not be written packed.

@@ -120,7 +120,7 @@ fn the_plan_shows_no_value() {
 #[test]
 fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
     type Spoil = fn(&mut Snapshot);
-    let cases: [(Spoil, &str); 6] = [
+    let cases: [(Spoil, &str); 7] = [
         (
             |s| {
                 s.live.target_groups = vec![TargetGroupRef {

@@ -20,8 +20,8 @@ use crate::image::slice::{CHUNK, Coding, Hashing, Slice, StopFlag, drain, fill};
 /// What a layer is, compressed and not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::image) struct Packed {
-    /// The digest of the uncompressed bytes; `None` where they were not looked at.
-    pub(in crate::image) diff_id: Option<String>,
+    /// The digest of the uncompressed bytes.
+    pub(in crate::image) diff_id: String,
     /// The digest of the compressed bytes.
     pub(in crate::image) digest: String,
     /// Where the compressed bytes are.
@@ -105,7 +105,7 @@ impl Packer {
         }
         output.flush()?;
         let (digest, size) = output.finish();
-        Ok(Packed { diff_id: Some(digest::finish(hasher)), digest, slice: Slice::whole(path, size) })
+        Ok(Packed { diff_id: digest::finish(hasher), digest, slice: Slice::whole(path, size) })
     }
 
     fn read_member(&self, reader: &mut impl Read, member: &mut Member, saw: &dyn Fn(u64)) -> io::Result<()> {
@@ -123,8 +123,12 @@ impl Packer {
         if reader.limit() > 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(packed) }
     }
 
-    /// Stores what `reader` gives as it is.
-    pub(in crate::image) fn store(&self, reader: &mut impl Read, saw: &dyn Fn(u64)) -> io::Result<Packed> {
+    /// Stores what `reader` gives as it is: its digest, and where it is.
+    pub(in crate::image) fn store(
+        &self,
+        reader: &mut impl Read,
+        saw: &dyn Fn(u64),
+    ) -> io::Result<(String, Slice)> {
         let (path, file) = self.create()?;
         let mut output = Hashing::new(file);
         let mut chunk = vec![0; CHUNK];
@@ -138,7 +142,7 @@ impl Packer {
             saw(filled as u64);
         }
         let (digest, size) = output.finish();
-        Ok(Packed { diff_id: None, digest, slice: Slice::whole(path, size) })
+        Ok((digest, Slice::whole(path, size)))
     }
 
     /// Describes a range that is compressed already, and what is in it.
@@ -153,22 +157,12 @@ impl Packer {
         };
         // What stands after the last member is not content, but it is part of the blob.
         drain(&mut compressed, &self.stop)?;
-        described(slice, compressed.finish(), Some(digest::finish(content)))
+        let (digest, len) = compressed.finish();
+        if len != slice.len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Packed { diff_id: digest::finish(content), digest, slice: slice.clone() })
     }
-
-    /// Describes a range that is passed on as it is, without looking into it.
-    pub(in crate::image) fn describe(&self, slice: &Slice) -> io::Result<Packed> {
-        let (hasher, len) = drain(&mut slice.reader()?, &self.stop)?;
-        described(slice, (digest::finish(hasher), len), None)
-    }
-}
-
-fn described(slice: &Slice, found: (String, u64), diff_id: Option<String>) -> io::Result<Packed> {
-    let (digest, len) = found;
-    if len != slice.len {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(Packed { diff_id, digest, slice: slice.clone() })
 }
 
 fn arrived(arrival: &Receiver<io::Result<Member>>) -> io::Result<Member> {

@@ -193,6 +193,9 @@ impl Pushing<'_> {
         let started = Instant::now();
         let (inner, progress) = (to.inner(), self.progress);
         inner.expect_host(&to.repository)?;
+        if let Some(digest) = self.digest() {
+            self.check_digest(to, &digest)?;
+        }
         let blobs: Vec<(String, u64)> = match self.form() {
             Ok(written) => written.blobs.iter().map(|blob| (blob.digest.clone(), blob.size)).collect(),
             Err(unpacked) => unpacked.expected(),
@@ -216,13 +219,21 @@ impl Pushing<'_> {
         {
             self.written = Some(pack(unpacked, self.image, to, progress).await?);
         }
-        if let Some(digest) = self.digest() {
-            self.check_digest(to, &digest)?;
-            to.check_tags(&now, &digest)?;
+        let digest = self.digest();
+        if let Some(digest) = &digest {
+            to.check_tags(&now, digest)?;
         }
-        let is_there =
-            |digest: &str| !now.is_empty() && now.values().all(|found| found.as_deref() == Some(digest));
-        let (digest, bytes_sent, outcome) = match self.digest().filter(|digest| is_there(digest)) {
+        let by_digest = match &digest {
+            // Without tags, whether it is there shows by its digest alone.
+            Some(digest) if to.tags.is_empty() => {
+                inner.resolve(&to.repository.repository, digest).await?.is_some()
+            }
+            _ => false,
+        };
+        let is_there = |digest: &str| {
+            by_digest || !now.is_empty() && now.values().all(|found| found.as_deref() == Some(digest))
+        };
+        let (digest, bytes_sent, outcome) = match digest.filter(|digest| is_there(digest)) {
             Some(digest) => (digest, 0, Transfer::Exists),
             None => {
                 let bytes_sent = self.send_blobs(to).await?;

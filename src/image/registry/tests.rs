@@ -9,12 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::fake::{Fake, Reply, Request, Store};
 use super::retry::Policy;
-use super::{Credentials, CredentialsProvider, Progress, Pushed, Registry};
+use super::{Credentials, CredentialsProvider, Destination, Pushed, Registry};
 use crate::emit::Emitter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Transfer};
 use crate::image::testing::{Layout, simple};
-use crate::image::{OpenImage, Reference};
+use crate::image::{OpenImage, Progress, Reference};
 use crate::secret::Secret;
 
 const HOST: &str = "registry.test";
@@ -52,7 +52,8 @@ fn bearer_of(request: &Request, token: &str) -> bool {
 
 async fn push_with(registry: &Registry, image: &OpenImage, to: &str) -> (Result<Pushed>, Vec<Event>) {
     let (emitter, mut events) = Emitter::channel();
-    let outcome = registry.push(image, &target(to), &Progress::new(emitter, "api")).await;
+    let to = Destination::new(registry.clone(), &target(to));
+    let outcome = super::push(image, &[to], &Progress::new(emitter, "api")).await;
     let mut seen = Vec::new();
     while let Ok(record) = events.try_recv() {
         seen.push(record.event);
@@ -91,7 +92,7 @@ async fn a_cold_push_sends_each_blob_once_and_then_the_tag() {
     let registry = registry(&fake);
     let (pushed, events) = push_with(&registry, &image, "team/app:v1").await;
     let expected =
-        Pushed { digest: image.digest().to_owned(), bytes_sent: image.size(), outcome: Transfer::Uploaded };
+        Pushed { digest: image.known_digest().to_owned(), bytes_sent: image.size(), outcome: Transfer::Uploaded };
     assert_eq!(pushed.unwrap(), expected);
 
     let log = fake.log();
@@ -109,7 +110,7 @@ async fn a_cold_push_sends_each_blob_once_and_then_the_tag() {
     });
     assert_eq!(confirmed.count(), 3);
     assert!(matches!(events.last().unwrap(), Event::ImagePushed { reference, .. }
-        if *reference == format!("registry.test/team/app@{}", image.digest())));
+        if *reference == format!("registry.test/team/app@{}", image.known_digest())));
 
     let (again, events) = push_with(&registry, &image, "team/app:v1").await;
     assert_eq!(again.unwrap(), Pushed { bytes_sent: 0, outcome: Transfer::Exists, ..expected });
@@ -129,7 +130,8 @@ async fn a_push_can_run_in_a_task_of_its_own() {
     let registry = registry(&fake);
     let task = tokio::spawn(async move {
         let progress = Progress::new(Emitter::channel().0, "api");
-        registry.push(&image, &target("app:v1"), &progress).await
+        let to = Destination::new(registry, &target("app:v1"));
+        super::push(&image, &[to], &progress).await
     });
     assert!(task.await.unwrap().is_ok());
 }
@@ -140,7 +142,7 @@ async fn without_a_tag_the_image_goes_by_its_digest() {
     let image = layout.open(None).unwrap();
     let (pushed, _) = push_with(&registry(&fake), &image, "app").await;
     assert!(pushed.is_ok());
-    assert!(fake.log().last().unwrap().is("PUT", &format!("/manifests/{}", image.digest())));
+    assert!(fake.log().last().unwrap().is("PUT", &format!("/manifests/{}", image.known_digest())));
     let other = format!("app@sha256:{}", "0".repeat(64));
     let (pushed, events) = push_with(&registry(&fake), &image, &other).await;
     assert_eq!(pushed.unwrap_err().kind(), ErrorKind::Usage);
@@ -305,14 +307,14 @@ async fn a_corrupt_layer_never_arrives() {
         let mut content = vec![7; 600_000];
         content[599_999] = 8;
         match damage {
-            "changed" => std::fs::write(&large.file, &content).unwrap(),
-            "truncated" => std::fs::write(&large.file, &content[..300_000]).unwrap(),
-            _ => std::fs::remove_file(&large.file).unwrap(),
+            "changed" => std::fs::write(large.file(), &content).unwrap(),
+            "truncated" => std::fs::write(large.file(), &content[..300_000]).unwrap(),
+            _ => std::fs::remove_file(large.file()).unwrap(),
         }
         let fake = scripted(|_, _| None).await;
         let error = push(&fake, &image).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{damage}");
-        assert!(error.to_string().contains(large.file.to_str().unwrap()), "{error}");
+        assert!(error.to_string().contains(large.file().to_str().unwrap()), "{error}");
         assert_eq!(fake.count("PUT", "/manifests/"), 0);
         let arrived: HashSet<usize> = fake.log().iter().map(|request| request.body.len()).collect();
         assert!(!arrived.contains(&600_000), "the request was broken off");

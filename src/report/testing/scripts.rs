@@ -108,6 +108,7 @@ impl Script {
             digest: digest(blob),
             size: sizes[blob],
             outcome,
+            duration_ms: 0,
         };
         let progress = |blob: usize, sent| Event::BlobProgress {
             container: "web".to_owned(),

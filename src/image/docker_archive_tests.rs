@@ -3,9 +3,19 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
-use tar::{Builder, Header};
+use tar::{Builder, EntryType, Header};
+
+use std::sync::Arc;
 
 use super::*;
+use crate::emit::Emitter;
+use crate::error::{ErrorKind, Result};
+use crate::image::document::{OCI_LAYER_GZIP, OCI_LAYER_ZSTD};
+use crate::image::registry::fake::{Fake, Reply};
+use crate::image::testing::options;
+use crate::image::{
+    Cache, Destination, OpenImage, OpenOptions, Progress, Reference, Registry, Source, open, settle,
+};
 
 /// Writes an archive entry by entry.
 struct Archive(Builder<Vec<u8>>);
@@ -40,11 +50,25 @@ impl Archive {
     }
 }
 
-async fn convert_bytes(bytes: &[u8]) -> Result<OpenImage> {
+/// Opens an archive and packs its layers for a registry that has none of them.
+async fn settled(bytes: &[u8], cache: &Cache) -> Result<OpenImage> {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("archive.tar");
     std::fs::write(&file, bytes).unwrap();
-    convert(file, "app", "docker:app".to_owned(), scratch).await
+    let empty = Fake::start(|_| Reply::new(404)).await;
+    let target: Reference = format!("{}/app:v1", empty.endpoint.strip_prefix("http://").unwrap()).parse().unwrap();
+    let registry = Registry::new(&target.host, None, Arc::new(|| Box::pin(async { Ok(None) }))).unwrap();
+    let options = OpenOptions { cache: cache.clone(), ..options() };
+    let mut image = open(&Source::DockerArchive { file, reference: None }, &options).await?;
+    let progress = Progress::new(Emitter::channel().0, "app");
+    settle(&mut image, &Destination::new(registry, &target), &progress).await?;
+    // Layers that were compressed already are read from the archive, which has to stay.
+    let _ = scratch.keep();
+    Ok(image)
+}
+
+async fn convert_bytes(bytes: &[u8]) -> Result<OpenImage> {
+    settled(bytes, &Cache::disabled()).await
 }
 
 async fn refused(bytes: &[u8]) -> String {
@@ -54,7 +78,7 @@ async fn refused(bytes: &[u8]) -> String {
     error.to_string()
 }
 
-fn config(layers: &[&[u8]]) -> Vec<u8> {
+pub(in crate::image) fn image_config(layers: &[&[u8]]) -> Vec<u8> {
     let diff_ids: Vec<String> = layers.iter().map(|layer| digest::of(layer)).collect();
     let config = json!({
         "architecture": "amd64", "os": "linux",
@@ -70,10 +94,12 @@ fn hex_of(bytes: &[u8]) -> String {
 
 const ONE: &[u8] = b"first layer";
 const TWO: &[u8] = &[9; 300_000];
+/// What [`legacy`] holds.
+pub(in crate::image) const LAYERS: [&[u8]; 3] = [ONE, TWO, ONE];
 
 /// As Docker 20.10 writes it: the third layer is the first again, by a symbolic link.
 pub(in crate::image) fn legacy() -> Vec<u8> {
-    let config = config(&[ONE, TWO, ONE]);
+    let config = image_config(&[ONE, TWO, ONE]);
     let name = format!("{}.json", hex_of(&config));
     Archive::new()
         .file(&name, &config)
@@ -85,8 +111,8 @@ pub(in crate::image) fn legacy() -> Vec<u8> {
 }
 
 /// As Docker 25 and later write it, with layers as their store holds them.
-fn modern(stored: &[&[u8]], layers: &[&[u8]]) -> Vec<u8> {
-    let config = config(layers);
+pub(in crate::image) fn modern(stored: &[&[u8]], layers: &[&[u8]]) -> Vec<u8> {
+    let config = image_config(layers);
     let place = |bytes: &[u8]| format!("blobs/sha256/{}", hex_of(bytes));
     let mut archive = Archive::new().file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
     for layer in stored {
@@ -117,33 +143,29 @@ async fn both_formats_of_one_image_give_the_same_digest_each_time() {
 #[tokio::test]
 async fn the_manifest_names_the_configuration_byte_for_byte_and_layers_in_order() {
     let image = convert_bytes(&legacy()).await.unwrap();
-    let manifest: serde_json::Value = serde_json::from_slice(&image.top.bytes).unwrap();
-    let config = config(&[ONE, TWO, ONE]);
+    let manifest: serde_json::Value = serde_json::from_slice(&image.top().bytes).unwrap();
+    let config = image_config(&[ONE, TWO, ONE]);
     assert_eq!(manifest["config"]["digest"], digest::of(&config));
     let layers = manifest["layers"].as_array().unwrap();
     assert_eq!(layers.len(), 3);
     assert_eq!(layers[0], layers[2]);
     for blob in image.blobs() {
-        let slice = Slice { file: blob.file.clone(), offset: blob.offset, len: blob.size };
-        let mut bytes = Vec::new();
-        slice.reader().unwrap().read_to_end(&mut bytes).unwrap();
-        assert_eq!(digest::of(&bytes), blob.digest);
+        assert_eq!(digest::of(&blob.bytes()), blob.digest);
     }
 }
 
 #[tokio::test]
 async fn temporary_files_go_away_with_the_image() {
     let image = convert_bytes(&legacy()).await.unwrap();
-    let file = image.blobs()[0].file.clone();
+    let file = image.blobs()[1].file().to_owned();
     assert!(file.exists());
-    assert!(!file.with_file_name("archive.tar").exists(), "all layers were compressed out of it");
     drop(image);
     assert!(!file.exists());
 }
 
 #[tokio::test]
 async fn layers_that_are_compressed_already_are_passed_on_as_they_are() {
-    let (packed, zstd) = (gzip(TWO), [&ZSTD_MAGIC[..], b"rest"].concat());
+    let (packed, zstd) = (gzip(TWO), zstd::encode_all(ONE, 1).unwrap());
     let image = convert_bytes(&modern(&[&packed, &zstd], &[TWO, ONE])).await.unwrap();
     let found: Vec<(&str, &str)> =
         image.blobs()[1..].iter().map(|blob| (blob.digest.as_str(), blob.media_type.as_str())).collect();
@@ -155,22 +177,22 @@ async fn layers_that_are_compressed_already_are_passed_on_as_they_are() {
 async fn a_layer_with_other_content_is_refused() {
     let packed = gzip(ONE);
     for bytes in [modern(&[ONE], &[TWO]), modern(&[&packed], &[TWO])] {
-        assert!(refused(&bytes).await.contains("has other content"));
+        assert!(refused(&bytes).await.contains("with other content: its digest is"));
     }
 }
 
 #[tokio::test]
 async fn a_configuration_that_is_not_what_its_name_says_is_refused() {
-    let config = config(&[ONE]);
+    let config = image_config(&[ONE]);
     let name = format!("{}.json", hex_of(b"other"));
     let bytes =
         Archive::new().file(&name, &config).file("a/layer.tar", ONE).manifest(&name, &["a/layer.tar"]);
-    assert!(refused(&bytes.bytes()).await.contains("its configuration has other content"));
+    assert!(refused(&bytes.bytes()).await.contains("a configuration with other content"));
 }
 
 #[tokio::test]
 async fn names_that_climb_lead_nowhere() {
-    let config = config(&[ONE]);
+    let config = image_config(&[ONE]);
     for archive in [
         Archive::new().manifest("config.json", &["../../../../etc/passwd"]),
         Archive::new().manifest("config.json", &["/etc/passwd"]),
@@ -179,7 +201,7 @@ async fn names_that_climb_lead_nowhere() {
         Archive::new().manifest("config.json", &["a"]).link(EntryType::Symlink, "a", "a"),
     ] {
         let bytes = archive.file("config.json", &config).bytes();
-        assert!(refused(&bytes).await.contains("it has no file"));
+        assert!(refused(&bytes).await.contains("it has no file `"));
     }
 }
 
@@ -188,7 +210,7 @@ async fn an_archive_that_is_cut_off_is_refused() {
     let whole = legacy();
     for length in [0, 100, 700, whole.len() / 2, 300_000] {
         let text = refused(&whole[..length]).await;
-        assert!(text.contains("the exported image `app` is broken"), "{text}");
+        assert!(text.contains("is broken: it"), "{text}");
     }
 }
 
