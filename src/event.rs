@@ -14,7 +14,7 @@ mod outcome;
 mod parts;
 
 pub use outcome::{
-    ErrorReport, FailureClass, Finding, RollbackBy, RunReport, ServiceReport, Verdict, ZeroDowntime,
+    BlobReport, ErrorReport, FailureClass, Finding, ImageReport, RollbackBy, RunReport, ServiceReport, Verdict, ZeroDowntime,
     ZeroDowntimeVerdict,
 };
 pub use parts::{
@@ -143,6 +143,12 @@ pub enum Event {
         reference: String,
         /// `sha256:...`
         digest: String,
+        /// The manifest's media type; absent where only its digest was looked up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media_type: Option<String>,
+        /// Bytes of the manifest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        manifest_size: Option<u64>,
         /// Bytes that went over the wire as blobs.
         bytes_sent: u64,
         /// `exists` when nothing had to be sent.

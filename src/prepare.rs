@@ -113,6 +113,8 @@ impl Prepared {
                 container: image.container.clone(),
                 reference: image.target.with_digest(&image.digest),
                 digest: image.digest.clone(),
+                media_type: None,
+                manifest_size: None,
                 bytes_sent: 0,
                 outcome: Transfer::Exists,
                 duration_ms: 0,

@@ -8,8 +8,12 @@ use jiff::Timestamp;
 use crate::error::exit_code;
 use crate::event::{
     Change, DeploymentState, ErrorReport, Event, Finding, Record, RollbackBy, RunReport, RunStarted,
-    ServiceReport, Step, TaskState, Transfer, Verdict,
+    ServiceReport, Step, TaskState, Verdict,
 };
+
+mod push;
+
+pub use push::{BlobState, PackedState, PackingState, PushDone, PushState};
 
 /// Everything that is known about a run so far.
 #[derive(Debug, Clone, Default)]
@@ -78,81 +82,6 @@ pub struct ServiceState {
     pub finished_at: Option<Timestamp>,
 }
 
-/// The push of one image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushState {
-    /// The container whose image this is.
-    pub container: String,
-    /// Where it comes from, as configured.
-    pub source: String,
-    /// Repository and tags.
-    pub target: String,
-    /// When it began; the instant of the end where the beginning was not reported.
-    pub started_at: Timestamp,
-    /// Layers that have to be compressed first, in order of appearance.
-    pub packing: Vec<PackingState>,
-    /// Configuration and layers.
-    pub blobs: Vec<BlobState>,
-    /// Set once the registry has confirmed the manifest.
-    pub done: Option<PushDone>,
-}
-
-/// How a push ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushDone {
-    /// `sha256:...` of the manifest.
-    pub digest: String,
-    /// Bytes that went over the wire as blobs.
-    pub bytes_sent: u64,
-    /// `exists` when nothing had to be sent.
-    pub outcome: Transfer,
-    /// How long it took.
-    pub duration_ms: u64,
-}
-
-/// How far the compression of one layer is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackingState {
-    /// Its uncompressed digest, or its name in an export.
-    pub layer: String,
-    /// Uncompressed bytes in all.
-    pub size: u64,
-    /// Uncompressed bytes read so far.
-    pub read: u64,
-    /// When its first bytes were reported.
-    pub started_at: Timestamp,
-    /// Set once it is compressed.
-    pub packed: Option<PackedState>,
-}
-
-/// What a layer has become.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackedState {
-    /// `sha256:...` of the uncompressed layer.
-    pub diff_id: String,
-    /// `sha256:...` of the blob.
-    pub digest: String,
-    /// How long it took.
-    pub duration_ms: u64,
-}
-
-/// How far one blob of a push is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobState {
-    /// `sha256:...`
-    pub digest: String,
-    /// Bytes in all.
-    pub size: u64,
-    /// Bytes sent so far.
-    pub sent: u64,
-    /// When its first bytes were reported.
-    pub started_at: Option<Timestamp>,
-    /// Set once the registry has confirmed it.
-    pub outcome: Option<Transfer>,
-    /// From the first look at it to the confirmation.
-    pub duration_ms: u64,
-}
-
 /// How a service is put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollbackState {
@@ -176,6 +105,7 @@ impl ServiceState {
                 previous_task_definition: None,
                 image_digest: None,
                 images: BTreeMap::new(),
+                pushes: Vec::new(),
                 env_files: Vec::new(),
                 healthy_at_ms: None,
                 steady_at_ms: None,
@@ -405,15 +335,29 @@ impl ServiceState {
                 blob.outcome = Some(*outcome);
                 blob.duration_ms = *duration_ms;
             }
-            Event::ImagePushed { container, digest, bytes_sent, outcome, duration_ms, .. } => {
+            Event::ImagePushed {
+                container,
+                reference,
+                digest,
+                media_type,
+                manifest_size,
+                bytes_sent,
+                outcome,
+                duration_ms,
+            } => {
                 report.image_digest.get_or_insert_with(|| digest.clone());
                 report.images.insert(container.clone(), digest.clone());
-                self.push_mut(container, time).done = Some(PushDone {
+                let push = self.push_mut(container, time);
+                push.done = Some(PushDone {
+                    reference: reference.clone(),
                     digest: digest.clone(),
+                    media_type: media_type.clone(),
+                    manifest_size: *manifest_size,
                     bytes_sent: *bytes_sent,
                     outcome: *outcome,
                     duration_ms: *duration_ms,
                 });
+                self.report.pushes = self.pushes.iter().filter_map(PushState::report).collect();
             }
             Event::EnvFileStored(file) => report.env_files.push(file.clone()),
             Event::TaskDefinitionRegistered { arn } => report.task_definition = Some(arn.clone()),
@@ -478,64 +422,6 @@ impl ServiceState {
             }
         };
         &mut self.pushes[index]
-    }
-}
-
-impl PushState {
-    fn new(container: &str, time: Timestamp) -> Self {
-        Self {
-            container: container.to_owned(),
-            source: String::new(),
-            target: String::new(),
-            started_at: time,
-            packing: Vec::new(),
-            blobs: Vec::new(),
-            done: None,
-        }
-    }
-
-    fn packing_mut(&mut self, layer: &str, size: u64, time: Timestamp) -> &mut PackingState {
-        let index = match self.packing.iter().position(|packing| packing.layer == layer) {
-            Some(index) => index,
-            None => {
-                let layer = layer.to_owned();
-                self.packing.push(PackingState { layer, size, read: 0, started_at: time, packed: None });
-                self.packing.len() - 1
-            }
-        };
-        &mut self.packing[index]
-    }
-
-    fn blob_mut(&mut self, digest: &str, size: u64) -> &mut BlobState {
-        let index = match self.blobs.iter().position(|blob| blob.digest == digest) {
-            Some(index) => index,
-            None => {
-                let digest = digest.to_owned();
-                let blob =
-                    BlobState { digest, size, sent: 0, started_at: None, outcome: None, duration_ms: 0 };
-                self.blobs.push(blob);
-                self.blobs.len() - 1
-            }
-        };
-        &mut self.blobs[index]
-    }
-
-    /// Bytes of all blobs.
-    pub fn total(&self) -> u64 {
-        self.blobs.iter().map(|blob| blob.size).sum()
-    }
-
-    /// Bytes that the registry has confirmed or been sent.
-    pub fn sent(&self) -> u64 {
-        self.blobs
-            .iter()
-            .map(|blob| if blob.outcome.is_some() { blob.size } else { blob.sent.min(blob.size) })
-            .sum()
-    }
-
-    /// Blobs that the registry has confirmed.
-    pub fn confirmed(&self) -> usize {
-        self.blobs.iter().filter(|blob| blob.outcome.is_some()).count()
     }
 }
 

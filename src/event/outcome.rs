@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::parts::EnvFileReport;
+use super::parts::{EnvFileReport, Transfer};
 use crate::error::ErrorKind;
 
 /// Whether a failure can go away by itself (facts 5, "How to use").
@@ -139,6 +139,60 @@ pub struct RunReport {
     pub error: Option<ErrorReport>,
 }
 
+/// What the push of an image to one repository came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageReport {
+    /// The container whose image this is.
+    pub container: String,
+    /// Where it came from, as configured; absent where nothing had to be pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// `host/repository@sha256:...`
+    pub reference: String,
+    /// `sha256:...` of the manifest or index under the tags.
+    pub digest: String,
+    /// Of the manifest; absent where only its digest was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// Bytes of the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_size: Option<u64>,
+    /// `exists` when nothing had to be sent.
+    pub outcome: Transfer,
+    /// Configurations and layers.
+    pub blobs: Vec<BlobReport>,
+    /// Bytes of blobs that were sent.
+    pub bytes_sent: u64,
+    /// Bytes of blobs that were there.
+    pub bytes_skipped: u64,
+    /// Bytes of blobs that the registry took from another repository.
+    pub bytes_mounted: u64,
+    /// From the first question to the confirmation of the tags.
+    pub duration_ms: u64,
+}
+
+/// What became of one blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BlobReport {
+    /// `sha256:...`
+    pub digest: String,
+    /// Bytes.
+    pub size: u64,
+    /// How it came there.
+    pub outcome: Transfer,
+    /// From the first look at it to the confirmation.
+    pub duration_ms: u64,
+    /// `sha256:...` of the uncompressed layer, where this run compressed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<String>,
+    /// Its uncompressed bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncompressed: Option<u64>,
+    /// How long compressing it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packing_ms: Option<u64>,
+}
+
 /// What became of one service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceReport {
@@ -158,6 +212,9 @@ pub struct ServiceReport {
     pub image_digest: Option<String>,
     /// Container -> digest of its image.
     pub images: BTreeMap<String, String>,
+    /// What was pushed, blob by blob.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pushes: Vec<ImageReport>,
     /// The env files of this revision.
     pub env_files: Vec<EnvFileReport>,
     /// When conditions 1 to 4 first held.

@@ -10,9 +10,9 @@ pub struct RunStarted {
     pub version: String,
     /// The verb: `deploy`.
     pub command: String,
-    /// AWS Region.
+    /// AWS Region; empty where the command needs none.
     pub region: String,
-    /// ECS cluster.
+    /// ECS cluster; empty where the command needs none.
     pub cluster: String,
     /// Keys of the services in this run, in the order of the configuration.
     pub services: Vec<String>,

@@ -130,7 +130,7 @@ impl OpenImage {
     pub fn digest(&self) -> Option<String> {
         match &self.form {
             Form::Written(written) => Some(written.top.digest.clone()),
-            Form::Unpacked(unpacked) => unpacked.expected_digest(),
+            Form::Unpacked(unpacked) => unpacked.expected_manifest().map(|manifest| manifest.digest),
         }
     }
 

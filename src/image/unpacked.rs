@@ -90,8 +90,8 @@ impl Unpacked {
         blobs
     }
 
-    /// The digest that comes out, when all of it is known.
-    pub(super) fn expected_digest(&self) -> Option<String> {
+    /// The manifest that comes out, when all of it is known.
+    pub(super) fn expected_manifest(&self) -> Option<Manifest> {
         let config = self.config.as_ref().filter(|_| !self.diff_ids.is_empty())?;
         let layers: Vec<(&str, &str, u64)> = self
             .diff_ids
@@ -101,7 +101,7 @@ impl Unpacked {
                 Some((known.media_type.as_str(), known.digest.as_str(), known.size))
             })
             .collect::<Option<_>>()?;
-        manifest(config, &layers).ok().map(|manifest| manifest.digest)
+        manifest(config, &layers).ok()
     }
 
     /// Splits the layers by what is in the registry already: those that are, by uncompressed digest, as blobs with

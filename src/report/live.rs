@@ -7,7 +7,7 @@ use super::style::{Style, Tone};
 use super::text::{bytes, count, duration, revision, short_task, shorten_digests};
 use super::words;
 use crate::event::{DeploymentState, Role, Step, TaskState, Transfer};
-use crate::state::{BlobState, PushState, RunState, ServiceState, StepState};
+use crate::state::{BlobState, PackingState, PushState, RunState, ServiceState, StepState};
 
 /// Where the detail of a step begins, after its mark.
 pub(super) const DETAIL: usize = 18;
@@ -35,9 +35,13 @@ pub(super) fn live(state: &RunState, now: Timestamp, style: Style, height: Optio
         lines.push(step_row(state, step, &services, now, style));
         for service in services {
             match step.step {
-                Step::PushImage => {
+                // An image whose layers are compressed already at the plan has nothing to send yet.
+                Step::Plan | Step::PushImage => {
                     for push in service.pushes.iter().filter(|push| push.done.is_none()) {
-                        lines.extend(push_rows(push, now, style));
+                        lines.extend(packing_rows(push, now, style));
+                        if !push.blobs.is_empty() && step.step == Step::PushImage {
+                            lines.extend(push_rows(push, now, style));
+                        }
                     }
                 }
                 Step::Watch | Step::Rollback => lines.extend(task_rows(service, style)),
@@ -102,6 +106,38 @@ fn watching(service: &ServiceState) -> String {
         task.role == Role::Followed && task.last_status == "RUNNING" && task.stopped.is_none()
     });
     format!("{} of {} running", running.count(), count(service.desired as usize, "new task"))
+}
+
+/// Layers that are being compressed.
+fn packing_rows(push: &PushState, now: Timestamp, style: Style) -> Vec<Line> {
+    let (packed, count_of) = (push.packed(), push.packing.len());
+    if packed == count_of {
+        return Vec::new();
+    }
+    let (read, total) = (push.read(), push.packing.iter().map(|layer| layer.size).sum());
+    let mut row = Line::new().text(&push.container).indent(4).text("  ");
+    row = row.tone(Tone::Good, &bar(read, total, false, style));
+    row = row.text(&format!("  {} of {} compressed", bytes(read), bytes(total)));
+    if let Some(rate) = rate(read, push.started_at, now) {
+        row = row.text(&format!("  {}/s", bytes(rate)));
+    }
+    let layers = format!("  {packed} of {}", count(count_of, "layer"));
+    let mut rows = vec![row.tone(Tone::Dim, &layers)];
+    let under_way = push.packing.iter().filter(|layer| layer.packed.is_none() && layer.size >= words::LARGE_BLOB);
+    if count_of > 1 {
+        rows.extend(under_way.take(BLOB_ROWS).map(|layer| packing_row(layer, now, style)));
+    }
+    rows
+}
+
+fn packing_row(layer: &PackingState, now: Timestamp, style: Style) -> Line {
+    let line = Line::new().tone(Tone::Dim, &shorten_digests(&layer.layer)).indent(6).text("  ");
+    let line = line.text(&bar(layer.read, layer.size, false, style));
+    let line = line.text(&format!("  {} of {}", bytes(layer.read), bytes(layer.size)));
+    match rate(layer.read, layer.started_at, now) {
+        Some(rate) => line.text(&format!("  {}/s", bytes(rate))),
+        None => line,
+    }
 }
 
 fn push_rows(push: &PushState, now: Timestamp, style: Style) -> Vec<Line> {

@@ -55,7 +55,8 @@ impl Plain {
         let key = |name: &String| (record.service.clone(), name.clone());
         match &record.event {
             Event::Planned { changes, .. } if !dry_run => self.plan(changes),
-            Event::BlobProgress { container, .. } => {
+            Event::LayerProgress { container, .. } | Event::BlobProgress { container, .. } => {
+                let packing = matches!(record.event, Event::LayerProgress { .. });
                 let push =
                     record.service.as_deref().and_then(|name| state.service(name)).and_then(|service| {
                         service.pushes.iter().rev().find(|push| push.container == *container)
@@ -66,7 +67,8 @@ impl Plain {
                     return Vec::new();
                 }
                 *last = record.time;
-                vec![Line::new().text(&progress(push, record.time))]
+                let text = if packing { compressing(push, record.time) } else { progress(push, record.time) };
+                vec![Line::new().text(&text)]
             }
             Event::FindingMade { finding } => {
                 let again = !self.findings.insert(key(&finding.code));
@@ -101,6 +103,18 @@ impl Plain {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
+}
+
+/// `web: compressing, 120.0 MB of 400.0 MB (30 %), 200.0 MB/s`
+fn compressing(push: &PushState, now: Timestamp) -> String {
+    let (read, total) = (push.read(), push.packing.iter().map(|layer| layer.size).sum());
+    let percent = super::live::percent(read, total, false);
+    let (container, done, all) = (&push.container, bytes(read), bytes(total));
+    let mut text = format!("{container}: compressing, {done} of {all} ({percent} %)");
+    if let Some(rate) = super::live::rate(read, push.started_at, now) {
+        text.push_str(&format!(", {}/s", bytes(rate)));
+    }
+    text
 }
 
 /// `web: 12.3 MB of 45.6 MB (26 %), 4.1 MB/s`

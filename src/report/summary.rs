@@ -4,9 +4,9 @@
 use super::line::{Line, render_all};
 use super::plan::plan;
 use super::style::{Mark, Style, Tone};
-use super::text::{duration, revision, shorten_digests};
+use super::text::{bytes, duration, revision, shorten_digests};
 use super::words;
-use crate::event::{ErrorReport, Finding, Role, Verdict, ZeroDowntime, ZeroDowntimeVerdict};
+use crate::event::{ErrorReport, Finding, Role, Transfer, Verdict, ZeroDowntime, ZeroDowntimeVerdict};
 use crate::state::{RunState, ServiceState};
 
 /// Column at which the values of facts begin.
@@ -64,7 +64,9 @@ fn of_service(state: &RunState, service: &ServiceState, style: Style) -> Option<
     if !service.finished {
         return of_unfinished(state, service, style);
     }
+    let is_push = state.run.as_ref().is_some_and(|run| run.command == "push");
     let lines = match service.report.verdict {
+        Verdict::Succeeded | Verdict::Unchanged if is_push => of_push(service, style),
         Verdict::Planned => plan(state, service, style),
         Verdict::Unchanged => vec![up_to_date(service, style)],
         Verdict::Succeeded => of_success(state, service, style),
@@ -99,6 +101,30 @@ fn of_unfinished(state: &RunState, service: &ServiceState, style: Style) -> Opti
     };
     let line = Line::marked(Mark::Warning, style).tone(Tone::Strong, &report.name).text(" ").text(&text);
     Some(line.wrap(style.width, 4))
+}
+
+/// Images alone: what is where now, and what it took.
+fn of_push(service: &ServiceState, style: Style) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for push in &service.report.pushes {
+        let verb = if push.outcome == Transfer::Exists { " is there already" } else { " pushed" };
+        let head = Line::marked(Mark::Done, style).tone(Tone::Strong, &push.container).tone(Tone::Good, verb);
+        let head = head.tone(Tone::Dim, &format!(" ({})", duration(push.duration_ms)));
+        lines.extend(head.wrap(style.width, 4));
+        lines.extend(fact("image", Line::new().text(&push.reference), style));
+        if push.outcome != Transfer::Exists {
+            let of = |what: Transfer| push.blobs.iter().filter(|blob| blob.outcome == what).count();
+            let mut parts = vec![format!("{} sent ({})", of(Transfer::Uploaded), bytes(push.bytes_sent))];
+            if of(Transfer::Mounted) > 0 {
+                parts.push(format!("{} mounted ({})", of(Transfer::Mounted), bytes(push.bytes_mounted)));
+            }
+            if of(Transfer::Exists) > 0 {
+                parts.push(format!("{} there already ({})", of(Transfer::Exists), bytes(push.bytes_skipped)));
+            }
+            lines.extend(fact("blobs", Line::new().text(&parts.join(", ")), style));
+        }
+    }
+    lines
 }
 
 fn up_to_date(service: &ServiceState, style: Style) -> Line {

@@ -61,13 +61,12 @@ pub(super) fn by_name(by: RollbackBy) -> &'static str {
 
 /// What the run is, in one line.
 pub(super) fn run_started(run: &RunStarted) -> String {
-    let mut text = format!(
-        "{} {} on cluster {} in {}",
-        run.command,
-        if run.services.is_empty() { "(no services)".to_owned() } else { run.services.join(", ") },
-        run.cluster,
-        run.region,
-    );
+    let services =
+        if run.services.is_empty() { "(no services)".to_owned() } else { run.services.join(", ") };
+    let mut text = format!("{} {services}", run.command);
+    if !run.cluster.is_empty() {
+        text.push_str(&format!(" on cluster {} in {}", run.cluster, run.region));
+    }
     if run.dry_run {
         text.push_str(" (dry run)");
     }

@@ -182,10 +182,11 @@ impl Pushing<'_> {
         }
     }
 
-    fn digest(&self) -> Option<String> {
+    /// What goes under the tags, when it is known.
+    fn top(&self) -> Option<Manifest> {
         match self.form() {
-            Ok(written) => Some(written.top.digest.clone()),
-            Err(unpacked) => unpacked.expected_digest(),
+            Ok(written) => Some(written.top.clone()),
+            Err(unpacked) => unpacked.expected_manifest(),
         }
     }
 
@@ -193,8 +194,8 @@ impl Pushing<'_> {
         let started = Instant::now();
         let (inner, progress) = (to.inner(), self.progress);
         inner.expect_host(&to.repository)?;
-        if let Some(digest) = self.digest() {
-            self.check_digest(to, &digest)?;
+        if let Some(top) = self.top() {
+            self.check_digest(to, &top.digest)?;
         }
         let blobs: Vec<(String, u64)> = match self.form() {
             Ok(written) => written.blobs.iter().map(|blob| (blob.digest.clone(), blob.size)).collect(),
@@ -215,35 +216,35 @@ impl Pushing<'_> {
         // may be sent.
         let stuck = now.iter().any(|(tag, found)| found.is_some() && to.immovable.contains(*tag));
         if let (true, Err(unpacked)) = (stuck, self.form())
-            && self.digest().is_none()
+            && self.top().is_none()
         {
             self.written = Some(pack(unpacked, self.image, to, progress).await?);
         }
-        let digest = self.digest();
-        if let Some(digest) = &digest {
-            to.check_tags(&now, digest)?;
+        let top = self.top();
+        if let Some(top) = &top {
+            to.check_tags(&now, &top.digest)?;
         }
-        let by_digest = match &digest {
+        let by_digest = match &top {
             // Without tags, whether it is there shows by its digest alone.
-            Some(digest) if to.tags.is_empty() => {
-                inner.resolve(&to.repository.repository, digest).await?.is_some()
+            Some(top) if to.tags.is_empty() => {
+                inner.resolve(&to.repository.repository, &top.digest).await?.is_some()
             }
             _ => false,
         };
         let is_there = |digest: &str| {
             by_digest || !now.is_empty() && now.values().all(|found| found.as_deref() == Some(digest))
         };
-        let (digest, bytes_sent, outcome) = match digest.filter(|digest| is_there(digest)) {
-            Some(digest) => (digest, 0, Transfer::Exists),
+        let (top, bytes_sent, outcome) = match top.filter(|top| is_there(&top.digest)) {
+            Some(top) => (top, 0, Transfer::Exists),
             None => {
                 let bytes_sent = self.send_blobs(to).await?;
                 let Ok(written) = self.form() else {
                     return Err(Error::internal("an image was sent without a manifest"));
                 };
-                let digest = written.top.digest.clone();
-                self.check_digest(to, &digest)?;
-                to.check_tags(&now, &digest)?;
-                let outcome = if is_there(&digest) {
+                let digest = &written.top.digest;
+                self.check_digest(to, digest)?;
+                to.check_tags(&now, digest)?;
+                let outcome = if is_there(digest) {
                     Transfer::Exists
                 } else {
                     let tags = to.tags.iter().filter(|tag| {
@@ -252,13 +253,16 @@ impl Pushing<'_> {
                     inner.push_manifests(written, &to.repository, tags).await?;
                     Transfer::Uploaded
                 };
-                (digest, bytes_sent, outcome)
+                (written.top.clone(), bytes_sent, outcome)
             }
         };
+        let Manifest { digest, media_type, bytes } = top;
         progress.emit(|container| Event::ImagePushed {
             container,
             reference: to.repository.with_digest(&digest),
             digest: digest.clone(),
+            media_type: Some(media_type),
+            manifest_size: Some(bytes.len() as u64),
             bytes_sent,
             outcome,
             duration_ms: millis(started.elapsed()),

@@ -140,6 +140,8 @@ impl Script {
                 container,
                 reference: format!("123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/hello@{IMAGE}"),
                 digest: IMAGE.to_owned(),
+                media_type: None,
+                manifest_size: None,
                 bytes_sent: 28_402_100,
                 outcome: Transfer::Uploaded,
                 duration_ms: 7_500,
