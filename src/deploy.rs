@@ -14,9 +14,9 @@ use crate::config::{Config, ServiceConfig, WaitFor};
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{Event, RollbackBy, Step, Verdict};
-use crate::plan::{Action, Plan, Revision, plan};
 use crate::image::Registries;
 use crate::logins::Workbench;
+use crate::plan::{Action, Plan, Revision, plan};
 use crate::prepare::{Prepared, push_images, upload_env_files};
 use crate::rollout::{self, Followed, Outcome, Policy, Rollout, Undone, floor, watch};
 
@@ -82,7 +82,9 @@ struct Deployment<'a> {
 async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result<Deployment<'a>> {
     let events = context.events.for_service(&config.name);
     let step = StepTimer::start(&events, Step::Plan);
-    let prepared = Prepared::gather(context.config, config, context.aws, context.workbench, context.registries, &events).await?;
+    let prepared =
+        Prepared::gather(context.config, config, context.aws, context.workbench, context.registries, &events)
+            .await?;
     let plan = plan(config, &prepared.snapshot)?;
     events.emit(Event::Planned {
         ecs_service: prepared.snapshot.live.name.clone(),

@@ -14,8 +14,8 @@ mod outcome;
 mod parts;
 
 pub use outcome::{
-    BlobReport, ErrorReport, FailureClass, Finding, ImageReport, RollbackBy, RunReport, ServiceReport, Verdict, ZeroDowntime,
-    ZeroDowntimeVerdict,
+    BlobReport, ErrorReport, FailureClass, Finding, ImageReport, RollbackBy, RunReport, ServiceReport,
+    Verdict, ZeroDowntime, ZeroDowntimeVerdict,
 };
 pub use parts::{
     Blob, Change, DeploymentState, EnvFileReport, Role, RunStarted, Step, Stopped, StoppedContainer,

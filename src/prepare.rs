@@ -12,9 +12,7 @@ use crate::emit::Emitter;
 use crate::envfile::{self, CanonicalEnvFile, StoreKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
-use crate::image::{
-    Compression, Destination, OpenImage, OpenOptions, Progress, Registries, push, settle,
-};
+use crate::image::{Compression, Destination, OpenImage, OpenOptions, Progress, Registries, push, settle};
 use crate::logins::Workbench;
 use crate::plan::{EnvFileFacts, ImageFacts, Snapshot, check_platform};
 use crate::task_definition::{TaskDefinition, from_file};

@@ -107,10 +107,88 @@ fn prune(dir: &Path) {
     if files.len() <= FILES_LIMIT {
         return;
     }
-    let age = |file: &PathBuf| fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let age = |file: &PathBuf| {
+        fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+    };
     let mut files: Vec<(SystemTime, PathBuf)> = files.into_iter().map(|file| (age(&file), file)).collect();
     files.sort();
     for (_, file) in files.iter().take(FILES_LIMIT / 2) {
         let _ = fs::remove_file(file);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(number: u8) -> KnownLayer {
+        KnownLayer {
+            digest: digest::of(&[number]),
+            size: u64::from(number),
+            media_type: "application/vnd.oci.image.layer.v1.tar+gzip".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_found_under_its_recipe_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path().join("not/there/yet"));
+        let layer = digest::of(b"layer");
+        assert_eq!(cache.layer(Compression::Gzip, &layer), None);
+        cache.remember_layer(Compression::Gzip, &layer, &known(1));
+        assert_eq!(cache.layer(Compression::Gzip, &layer), Some(known(1)));
+        assert_eq!(cache.layer(Compression::Zstd, &layer), None);
+        cache.remember_config(&layer, b"{}");
+        assert_eq!(cache.config(&layer).as_deref(), Some(&b"{}"[..]));
+    }
+
+    #[test]
+    fn without_a_directory_or_a_digest_nothing_is_remembered() {
+        let layer = digest::of(b"layer");
+        Cache::disabled().remember_layer(Compression::Gzip, &layer, &known(1));
+        assert_eq!(Cache::disabled().layer(Compression::Gzip, &layer), None);
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        for name in ["", "sha256:../../x", "app:v1"] {
+            cache.remember_config(name, b"{}");
+            assert_eq!(cache.config(name), None, "{name}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_damaged_entry_is_no_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        let layer = digest::of(b"layer");
+        cache.remember_layer(Compression::Gzip, &layer, &known(1));
+        let file = cache.layer_file(Compression::Gzip, &layer).unwrap();
+        for damaged in ["", "{", r#"{"digest":"sha256:x","size":1,"media_type":"x"}"#] {
+            fs::write(&file, damaged).unwrap();
+            assert_eq!(cache.layer(Compression::Gzip, &layer), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_no_matter() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let cache = Cache::at(&file);
+        cache.remember_config(&digest::of(b""), b"{}");
+        assert_eq!(cache.config(&digest::of(b"")), None);
+    }
+
+    #[test]
+    fn the_directory_stays_small() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        cache.remember_config(&digest::of(b"first"), b"{}");
+        let configs = cache.config_file(&digest::of(b"first")).unwrap().parent().unwrap().to_owned();
+        for number in 0..FILES_LIMIT {
+            fs::write(configs.join(number.to_string()), "").unwrap();
+        }
+        cache.remember_config(&digest::of(b"last"), b"{}");
+        assert!(fs::read_dir(&configs).unwrap().count() <= FILES_LIMIT);
     }
 }

@@ -56,7 +56,8 @@ async fn settled(bytes: &[u8], cache: &Cache) -> Result<OpenImage> {
     let file = scratch.path().join("archive.tar");
     std::fs::write(&file, bytes).unwrap();
     let empty = Fake::start(|_| Reply::new(404)).await;
-    let target: Reference = format!("{}/app:v1", empty.endpoint.strip_prefix("http://").unwrap()).parse().unwrap();
+    let target: Reference =
+        format!("{}/app:v1", empty.endpoint.strip_prefix("http://").unwrap()).parse().unwrap();
     let registry = Registry::new(&target.host, None, Arc::new(|| Box::pin(async { Ok(None) }))).unwrap();
     let options = OpenOptions { cache: cache.clone(), ..options() };
     let mut image = open(&Source::DockerArchive { file, reference: None }, &options).await?;

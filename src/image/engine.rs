@@ -216,7 +216,9 @@ impl Engine {
         if !answer.status().is_success() {
             return Err(self.refused(name, answer).await);
         }
-        Ok(Box::pin(answer.bytes_stream().map_err(|error| std::io::Error::other(Broken(error.without_url())))))
+        Ok(Box::pin(
+            answer.bytes_stream().map_err(|error| std::io::Error::other(Broken(error.without_url()))),
+        ))
     }
 
     /// Tells an engine that broke off from an export that is wrong in itself.

@@ -58,7 +58,8 @@ fn progress() -> Progress {
 async fn settled(export: Reply) -> Result<OpenImage> {
     let (engine, _) = engine(inspected(), export).await;
     let (_registry, destination) = registry().await;
-    let mut image = open("app:v1", &options_for(&engine, Cache::disabled()), "docker:app:v1".to_owned()).await?;
+    let mut image =
+        open("app:v1", &options_for(&engine, Cache::disabled()), "docker:app:v1".to_owned()).await?;
     settle(&mut image, &destination, &progress()).await?;
     Ok(image)
 }
@@ -137,8 +138,10 @@ async fn only_the_layers_that_are_missing_are_packed() {
         push(&image, &[destination], &progress()).await.unwrap();
         assert_eq!(registry.count("PUT", "/uploads/"), uploads + 2, "the layer and the configuration");
         assert_eq!(exports.load(Ordering::SeqCst), 1);
-        let packed: HashSet<String> =
-            std::fs::read_dir(image.scratch_dir().unwrap()).unwrap().map(|file| format!("{file:?}")).collect();
+        let packed: HashSet<String> = std::fs::read_dir(image.scratch_dir().unwrap())
+            .unwrap()
+            .map(|file| format!("{file:?}"))
+            .collect();
         assert_eq!(packed.len(), 1, "{packed:?}");
     }
 }

@@ -100,8 +100,10 @@ fn check_version(holdings: &Holdings) -> Result<()> {
         image_layout_version: String,
     }
     if let Holdings::Dir(dir) = holdings {
-        let build =
-            format!("build it with `docker buildx build --output type=oci,tar=false,dest={} .`", dir.display());
+        let build = format!(
+            "build it with `docker buildx build --output type=oci,tar=false,dest={} .`",
+            dir.display()
+        );
         if !dir.is_dir() {
             let (what, hint) = if dir.exists() {
                 ("is not a directory", format!("for a file, write `oci-archive:{}`", dir.display()))
@@ -220,7 +222,11 @@ fn blob_name(holdings: &Holdings, text: &str) -> Result<String> {
 }
 
 /// Picks an entry of `index.json`: by name or digest, else the only one.
-fn choose<'a>(holdings: &Holdings, entries: &'a [Descriptor], reference: Option<&str>) -> Result<&'a Descriptor> {
+fn choose<'a>(
+    holdings: &Holdings,
+    entries: &'a [Descriptor],
+    reference: Option<&str>,
+) -> Result<&'a Descriptor> {
     let names = |entry: &Descriptor| -> Vec<String> {
         let names = ["org.opencontainers.image.ref.name", "io.containerd.image.name"];
         names.iter().filter_map(|key| entry.annotation(key)).map(str::to_owned).collect()
@@ -378,10 +384,9 @@ impl Walk<'_> {
         }
         let found = digest::of(&bytes);
         if found != entry.digest {
-            return Err(self.holdings.broken(
-                &name,
-                &format!("has other content than its name says: its digest is {found}"),
-            ));
+            return Err(self
+                .holdings
+                .broken(&name, &format!("has other content than its name says: its digest is {found}")));
         }
         Ok(bytes)
     }

@@ -178,7 +178,8 @@ pub async fn open(source: &Source, options: &OpenOptions) -> Result<OpenImage> {
         Source::OciArchive { file, reference } | Source::DockerArchive { file, reference } => {
             let kind = if matches!(source, Source::OciArchive { .. }) { Kind::Oci } else { Kind::Docker };
             let (file, reference, options) = (file.clone(), reference.clone(), options.clone());
-            blocking(move || open_archive(&file, Some(kind), reference.as_deref(), text, None, &options)).await
+            blocking(move || open_archive(&file, Some(kind), reference.as_deref(), text, None, &options))
+                .await
         }
         Source::Stdin => {
             let options = options.clone();
@@ -227,7 +228,11 @@ fn open_archive(
         Some(kind) => kind,
         None if has_docker => Kind::Docker,
         None if has_oci => Kind::Oci,
-        None => return Err(broken("has neither a `manifest.json` nor an `oci-layout`, so it is no image".to_owned())),
+        None => {
+            return Err(broken(
+                "has neither a `manifest.json` nor an `oci-layout`, so it is no image".to_owned(),
+            ));
+        }
     };
     match kind {
         Kind::Oci if !has_oci && has_docker => {
@@ -242,7 +247,8 @@ fn open_archive(
         }
         Kind::Docker => {
             let read = |name: &str| {
-                let limit = if name == MANIFEST { super::document::MANIFEST_LIMIT } else { layout::CONFIG_LIMIT };
+                let limit =
+                    if name == MANIFEST { super::document::MANIFEST_LIMIT } else { layout::CONFIG_LIMIT };
                 tarball.bytes(name, limit)
             };
             let saved = Saved::read(read, reference).map_err(broken)?;

@@ -163,8 +163,17 @@ mod tests {
 
     #[test]
     fn incomplete_or_climbing_names_are_refused() {
-        for text in ["oci:", "oci::ref", "oci:dir:", "docker:", "docker:../x", "docker:a/../b", "docker:a?b", "oci-archive:", "registry:a b"]
-        {
+        for text in [
+            "oci:",
+            "oci::ref",
+            "oci:dir:",
+            "docker:",
+            "docker:../x",
+            "docker:a/../b",
+            "docker:a?b",
+            "oci-archive:",
+            "registry:a b",
+        ] {
             assert!(text.parse::<Source>().is_err(), "{text}");
         }
     }

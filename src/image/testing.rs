@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::digest;
-use super::document::{OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST};
 use super::cache::Cache;
 use super::compression::Compression;
+use super::digest;
+use super::document::{OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST};
 use super::layout::Holdings;
 use super::open::{Blob, Content, Form, Manifest, OpenImage, OpenOptions, Written};
 use super::source::DockerOptions;

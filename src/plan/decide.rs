@@ -1,11 +1,11 @@
 //! From a snapshot to a plan.
 
 use super::snapshot::{ImageFacts, Snapshot};
-use crate::image::Variant;
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Change;
+use crate::image::Variant;
 use crate::task_definition::{EnvFileSlot, TaskDefinition, differences};
 
 const GIB: u64 = 1024 * 1024 * 1024;

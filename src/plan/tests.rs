@@ -8,8 +8,8 @@ use super::{Action, ImageFacts, Revision, Snapshot, plan};
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;
-use crate::rollout::TargetGroupRef;
 use crate::image::Variant;
+use crate::rollout::TargetGroupRef;
 use crate::secret::Secret;
 use crate::task_definition::TaskDefinition;
 

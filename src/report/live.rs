@@ -123,7 +123,8 @@ fn packing_rows(push: &PushState, now: Timestamp, style: Style) -> Vec<Line> {
     }
     let layers = format!("  {packed} of {}", count(count_of, "layer"));
     let mut rows = vec![row.tone(Tone::Dim, &layers)];
-    let under_way = push.packing.iter().filter(|layer| layer.packed.is_none() && layer.size >= words::LARGE_BLOB);
+    let under_way =
+        push.packing.iter().filter(|layer| layer.packed.is_none() && layer.size >= words::LARGE_BLOB);
     if count_of > 1 {
         rows.extend(under_way.take(BLOB_ROWS).map(|layer| packing_row(layer, now, style)));
     }

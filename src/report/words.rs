@@ -61,8 +61,7 @@ pub(super) fn by_name(by: RollbackBy) -> &'static str {
 
 /// What the run is, in one line.
 pub(super) fn run_started(run: &RunStarted) -> String {
-    let services =
-        if run.services.is_empty() { "(no services)".to_owned() } else { run.services.join(", ") };
+    let services = if run.services.is_empty() { "(no services)".to_owned() } else { run.services.join(", ") };
     let mut text = format!("{} {services}", run.command);
     if !run.cluster.is_empty() {
         text.push_str(&format!(" on cluster {} in {}", run.cluster, run.region));
@@ -231,7 +230,9 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             let size = format!(" ({}, {})", count(blobs.len(), "blob"), bytes(total));
             line.text(&format!("{container}: {source} {} {target}", style.arrow())).text(&size)
         }
-        Event::BlobPushed { container, digest, size, outcome: Transfer::Uploaded, .. } if *size >= LARGE_BLOB => {
+        Event::BlobPushed { container, digest, size, outcome: Transfer::Uploaded, .. }
+            if *size >= LARGE_BLOB =>
+        {
             line.text(&format!("{container}: {} pushed, {}", shorten_digests(digest), bytes(*size)))
         }
         Event::ImagePushed { container, digest, bytes_sent, outcome, duration_ms, .. } => line

@@ -176,9 +176,10 @@ impl PushState {
     }
 
     fn blob_report(&self, blob: &BlobState) -> Option<BlobReport> {
-        let packing = self.packing.iter().find(|packing| {
-            packing.packed.as_ref().is_some_and(|packed| packed.digest == blob.digest)
-        });
+        let packing = self
+            .packing
+            .iter()
+            .find(|packing| packing.packed.as_ref().is_some_and(|packed| packed.digest == blob.digest));
         let packed = packing.and_then(|packing| packing.packed.as_ref());
         Some(BlobReport {
             digest: blob.digest.clone(),

@@ -9,7 +9,8 @@
 mod encode;
 mod packer;
 mod pool;
-
+#[cfg(test)]
+mod tests;
 
 pub(super) use encode::recipe;
 pub(super) use packer::{Packed, Packer};

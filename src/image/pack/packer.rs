@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -33,7 +32,6 @@ pub(in crate::image) struct Packed {
 pub(in crate::image) struct Packer {
     pool: Arc<Pool>,
     dir: Arc<PathBuf>,
-    next: Arc<AtomicU64>,
     stop: StopFlag,
 }
 
@@ -43,20 +41,19 @@ impl Packer {
     /// # Errors
     ///
     /// When no threads can be started.
-    pub(in crate::image) fn new(
-        compression: Compression,
-        dir: &Path,
-        stop: StopFlag,
-    ) -> io::Result<Self> {
-        let pool = Arc::new(Pool::start(compression)?);
-        Ok(Self { pool, dir: Arc::new(dir.to_owned()), next: Arc::default(), stop })
+    pub(in crate::image) fn new(compression: Compression, dir: &Path, stop: StopFlag) -> io::Result<Self> {
+        Ok(Self::with_pool(Pool::start(compression)?, dir, stop))
+    }
+
+    pub(super) fn with_pool(pool: Pool, dir: &Path, stop: StopFlag) -> Self {
+        Self { pool: Arc::new(pool), dir: Arc::new(dir.to_owned()), stop }
     }
 
     /// A new file for a layer.
     fn create(&self) -> io::Result<(PathBuf, File)> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.dir.join(format!("layer-{number}"));
-        let file = File::create_new(&path)?;
+        let file = tempfile::Builder::new().prefix("layer-").tempfile_in(&*self.dir)?;
+        // It goes away with the directory.
+        let (file, path) = file.keep().map_err(|error| error.error)?;
         Ok((path, file))
     }
 
@@ -99,7 +96,8 @@ impl Packer {
                     }
                 })();
                 drop(queue);
-                let written = writer.join().unwrap_or_else(|_| Err(io::Error::other("a writing thread failed")));
+                let written =
+                    writer.join().unwrap_or_else(|_| Err(io::Error::other("a writing thread failed")));
                 read.and(written)
             })?;
         }
@@ -151,7 +149,9 @@ impl Packer {
         let content = {
             let buffered = io::BufReader::with_capacity(CHUNK, &mut compressed);
             match coding {
-                Coding::Zstd => drain(&mut zstd::stream::read::Decoder::with_buffer(buffered)?, &self.stop)?.0,
+                Coding::Zstd => {
+                    drain(&mut zstd::stream::read::Decoder::with_buffer(buffered)?, &self.stop)?.0
+                }
                 _ => drain(&mut MultiGzDecoder::new(buffered), &self.stop)?.0,
             }
         };

@@ -48,6 +48,10 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn start(compression: Compression) -> io::Result<Self> {
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_LIMIT);
+        Self::with_threads(compression, threads)
+    }
+
+    pub(super) fn with_threads(compression: Compression, threads: usize) -> io::Result<Self> {
         let home = Arc::new(Home::default());
         let buffers = std::iter::repeat_with(Default::default).take(threads + MEMBERS_BESIDE);
         home.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers);

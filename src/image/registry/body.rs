@@ -127,7 +127,9 @@ fn read(
             if let Some(hasher) = hasher.take() {
                 let found = digest::finish(hasher);
                 if found != expected.digest {
-                    return Err(format!("the file {file} has other content than announced: its digest is {found}"));
+                    return Err(format!(
+                        "the file {file} has other content than announced: its digest is {found}"
+                    ));
                 }
             }
             // Only this call sets it in the case of success.

@@ -128,7 +128,12 @@ pub async fn settle(image: &mut OpenImage, to: &Destination, progress: &Progress
     Ok(digest)
 }
 
-async fn pack(unpacked: &Unpacked, image: &OpenImage, to: &Destination, progress: &Progress) -> Result<Written> {
+async fn pack(
+    unpacked: &Unpacked,
+    image: &OpenImage,
+    to: &Destination,
+    progress: &Progress,
+) -> Result<Written> {
     let expected = unpacked.expected();
     let there = to.which_exist(expected.iter().map(|(digest, _)| digest.as_str())).await?;
     let (mut layers, wanted) = unpacked.split(&there, &to.content());
@@ -300,7 +305,11 @@ impl Pushing<'_> {
 }
 
 /// Packs the layers that are missing, and sends each as soon as it is ready.
-async fn send_unpacked(unpacked: &Unpacked, image: &OpenImage, sender: &Sender<'_>) -> Result<(Written, u64)> {
+async fn send_unpacked(
+    unpacked: &Unpacked,
+    image: &OpenImage,
+    sender: &Sender<'_>,
+) -> Result<(Written, u64)> {
     let Sender { to, progress } = sender;
     let expected = unpacked.expected();
     let mut there = to.which_exist(expected.iter().map(|(digest, _)| digest.as_str())).await?;

@@ -91,8 +91,11 @@ async fn a_cold_push_sends_each_blob_once_and_then_the_tag() {
     let image = layout.open(None).unwrap();
     let registry = registry(&fake);
     let (pushed, events) = push_with(&registry, &image, "team/app:v1").await;
-    let expected =
-        Pushed { digest: image.known_digest().to_owned(), bytes_sent: image.size(), outcome: Transfer::Uploaded };
+    let expected = Pushed {
+        digest: image.known_digest().to_owned(),
+        bytes_sent: image.size(),
+        outcome: Transfer::Uploaded,
+    };
     assert_eq!(pushed.unwrap(), expected);
 
     let log = fake.log();

@@ -59,7 +59,12 @@ impl Inner {
     ///
     /// Preflight when the repository does not exist; Usage when the file is not what its digest says (then the
     /// last bytes were never sent, and the registry has no such blob); else Registry.
-    pub(super) async fn upload(&self, target: &Reference, blob: &Blob, meter: &Arc<Meter>) -> Result<Transfer> {
+    pub(super) async fn upload(
+        &self,
+        target: &Reference,
+        blob: &Blob,
+        meter: &Arc<Meter>,
+    ) -> Result<Transfer> {
         let doing = &format!("push the blob {} to {}/{}", blob.digest, self.host, target.repository);
         // After a broken attempt nobody knows whether the registry has the blob: asking is cheaper than sending.
         let ambiguous = &AtomicBool::new(false);
@@ -119,8 +124,9 @@ impl Inner {
                 ));
             }
             Some(Err(Wrong::Source(what))) => {
-                let error = Error::new(ErrorKind::Registry, format!("cannot {doing}: {what}"))
-                    .hint("see what holds up the network between here and the source's registry, and run again");
+                let error = Error::new(ErrorKind::Registry, format!("cannot {doing}: {what}")).hint(
+                    "see what holds up the network between here and the source's registry, and run again",
+                );
                 return Err(Failure::Again { error, after: None });
             }
             _ => {}
