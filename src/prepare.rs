@@ -2,7 +2,6 @@
 //! files, looking at AWS and the registry; then pushing and uploading.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -14,9 +13,7 @@ use crate::emit::Emitter;
 use crate::envfile::{self, CanonicalEnvFile, StoreKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
-use crate::image::{
-    CredentialsProvider, DockerOptions, OpenImage, Progress, Reference, Registry, docker_config_credentials,
-};
+use crate::image::{CredentialsProvider, DockerOptions, Logins, OpenImage, Progress, Reference, Registry};
 use crate::plan::{EnvFileFacts, ImageFacts, Snapshot};
 use crate::task_definition::{TaskDefinition, from_file};
 
@@ -25,8 +22,8 @@ use crate::task_definition::{TaskDefinition, from_file};
 pub struct Workbench {
     /// The Docker engine.
     pub docker: DockerOptions,
-    /// Docker's `config.json`, where logins to registries other than ECR stand.
-    pub docker_config: Option<PathBuf>,
+    /// Where logins to registries other than ECR are.
+    pub logins: Logins,
 }
 
 /// One service, ready to be planned and sent.
@@ -263,14 +260,11 @@ fn registry(reference: &Reference, aws: &Aws, workbench: &Workbench) -> Result<R
             Registry::new(&host, aws.registry_endpoint.as_deref(), provider)
         }
         None => {
-            let config = workbench.docker_config.clone();
+            let (logins, repository) = (workbench.logins.clone(), reference.repository.clone());
             let login_host = host.clone();
             let provider: CredentialsProvider = Arc::new(move || {
-                let found = match &config {
-                    Some(path) if path.exists() => docker_config_credentials(path, &login_host),
-                    _ => Ok(None),
-                };
-                async move { found }.boxed()
+                let (logins, host, repository) = (logins.clone(), login_host.clone(), repository.clone());
+                async move { logins.find(&host, &repository).await }.boxed()
             });
             Registry::new(&host, None, provider)
         }

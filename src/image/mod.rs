@@ -12,7 +12,7 @@
 //! | `document` | manifests and indexes as registries and layouts write them |
 //! | `layout` | reads an OCI layout directory |
 //! | `docker`, `archive`, `gzip` | a daemon's export, turned into an OCI image |
-//! | `docker_config` | credentials in Docker's `config.json` |
+//! | `docker_config` | Docker's `config.json`: logins, and the programs that keep them |
 //! | `registry` | the registry protocol: authentication, retries, upload, push |
 
 mod archive;
@@ -29,7 +29,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 
-pub use docker_config::docker_config_credentials;
+pub use docker_config::Logins;
 pub use open::{Blob, Manifest, OpenImage, open};
 pub use reference::{EcrHost, Reference};
 pub use registry::{Credentials, CredentialsProvider, Progress, Pushed, Registry};

@@ -2,11 +2,15 @@
 
 mod answer;
 mod auth;
+mod bearer;
 mod client;
 mod push;
 mod retry;
+mod scope;
 mod upload;
 
+#[cfg(test)]
+mod auth_tests;
 #[cfg(test)]
 pub(super) mod fake;
 #[cfg(test)]

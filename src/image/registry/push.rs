@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
 
 use super::client::{Inner, Registry};
+use super::scope::Scope;
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Transfer};
@@ -95,7 +96,7 @@ impl Registry {
         });
 
         let name = target.tag.as_deref().unwrap_or(digest);
-        let there = inner.resolve(&target.repository, name).await?;
+        let there = inner.resolve(&Scope::push(&target.repository), name).await?;
         let (bytes_sent, outcome) = if there.as_deref() == Some(digest) {
             (0, Transfer::Exists)
         } else {

@@ -19,6 +19,7 @@ use super::auth::Token;
 use super::client::{Inner, missing_repository};
 use super::push::Meter;
 use super::retry::attempts;
+use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::digest;
 use crate::image::gzip::{Slice, fill};
@@ -37,7 +38,8 @@ impl Inner {
     /// Whether the repository has the blob.
     pub(super) async fn has_blob(&self, target: &Reference, digest: &str) -> Result<bool> {
         let doing = &format!("ask {}/{} for the blob {digest}", self.host, target.repository);
-        attempts(&self.policy, &self.auth, doing, |token| async move {
+        let scope = &Scope::push(&target.repository);
+        attempts(&self.policy, &self.auth, scope, doing, |token| async move {
             self.look_for_blob(target, digest, &token, doing).await
         })
         .await
@@ -71,7 +73,8 @@ impl Inner {
         let doing = &format!("push the blob {} to {}/{}", blob.digest, self.host, target.repository);
         // After a broken attempt nobody knows whether the registry has the blob: asking is cheaper than sending.
         let ambiguous = &AtomicBool::new(false);
-        attempts(&self.policy, &self.auth, doing, |token| async move {
+        let scope = &Scope::push(&target.repository);
+        attempts(&self.policy, &self.auth, scope, doing, |token| async move {
             if ambiguous.swap(false, Ordering::Relaxed)
                 && self.look_for_blob(target, &blob.digest, &token, doing).await?
             {
