@@ -12,11 +12,11 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt as _;
 
 use super::archive::{self, no_room};
+use super::docker_host::DockerHost;
 use super::open::OpenImage;
 use super::source::DockerOptions;
 use crate::error::{Error, ErrorKind, Result};
 
-const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// An engine may collect a large image for minutes before its first byte.
 const SILENCE_LIMIT: Duration = Duration::from_secs(300);
@@ -50,25 +50,13 @@ struct Engine {
 
 impl Engine {
     fn new(options: &DockerOptions) -> Result<Self> {
-        let host = options.host.as_deref().filter(|host| !host.is_empty()).unwrap_or(DEFAULT_HOST);
+        let host = DockerHost::resolve(options)?;
         let builder = Client::builder()
-            .no_proxy()
             .connect_timeout(CONNECT_LIMIT)
             .read_timeout(SILENCE_LIMIT)
             .user_agent(super::registry::USER_AGENT);
-        let (builder, base) = match host.split_once("://") {
-            #[cfg(unix)]
-            Some(("unix", path)) => (builder.unix_socket(path), "http://docker".to_owned()),
-            Some(("tcp" | "http", address)) => (builder, format!("http://{}", address.trim_end_matches('/'))),
-            _ => {
-                return Err(Error::usage(format!("DOCKER_HOST is `{host}`, which is not supported yet"))
-                    .hint("use `unix://PATH` or `tcp://HOST:PORT`; TLS, ssh and contexts come later"));
-            }
-        };
-        let client = builder
-            .build()
-            .map_err(|error| Error::internal("cannot set up a client for the Docker engine").source(error))?;
-        Ok(Self { client, base, host: host.to_owned() })
+        let (client, base) = host.connect(builder)?;
+        Ok(Self { client, base, host: host.to_string() })
     }
 
     async fn check_image(&self, name: &str) -> Result<()> {
@@ -167,7 +155,10 @@ mod tests {
             _ => Reply::new(404).body(r#"{"message":"No such image"}"#),
         })
         .await;
-        let options = DockerOptions { host: Some(engine.endpoint.replace("http://", "tcp://")) };
+        let options = DockerOptions {
+            host: Some(engine.endpoint.replace("http://", "tcp://")),
+            ..DockerOptions::default()
+        };
         let missing = open("nope", &options, String::new()).await.unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::Preflight);
         assert!(missing.hint_text().unwrap().contains("docker build -t nope"));
@@ -198,7 +189,7 @@ mod tests {
             ("ssh://user@host", ErrorKind::Usage),
             ("/var/run/docker.sock", ErrorKind::Usage),
         ] {
-            let options = DockerOptions { host: Some(host.to_owned()) };
+            let options = DockerOptions { host: Some(host.to_owned()), ..DockerOptions::default() };
             let error = open("app", &options, String::new()).await.unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(host), "{error}");

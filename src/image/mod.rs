@@ -13,12 +13,14 @@
 //! | `layout` | reads an OCI layout directory |
 //! | `docker`, `archive`, `gzip` | a daemon's export, turned into an OCI image |
 //! | `docker_config` | Docker's `config.json`: logins, and the programs that keep them |
+//! | `docker_host` | which engine is meant: `DOCKER_HOST`, contexts, default sockets |
 //! | `registry` | the registry protocol: authentication, retries, upload, push |
 
 mod archive;
 mod digest;
 mod docker;
 mod docker_config;
+mod docker_host;
 mod document;
 mod gzip;
 mod layout;
