@@ -1,12 +1,14 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
 
 use super::fake::{Fake, Reply, Request, Store};
+use super::retry::attempts;
 use super::scope::Scope;
 use super::tests::{HOST, hint, push_with, quick, scripted, tokens};
 use super::{Credentials, CredentialsProvider, Registry};
@@ -18,13 +20,13 @@ const SERVICE: &str = "token service of registry.test";
 
 /// A token service: its tokens are `t1`, `t2` and so on, each followed by what it was asked for.
 #[derive(Clone, Default)]
-struct Issuer {
+pub(super) struct Issuer {
     issued: Arc<AtomicU32>,
     revoked: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Issuer {
-    fn issue(&self, request: &Request) -> String {
+    pub(super) fn issue(&self, request: &Request) -> String {
         let number = self.issued.fetch_add(1, Ordering::SeqCst) + 1;
         let (_, query) = request.path.split_once('?').unwrap_or_default();
         let query = if query.is_empty() { std::str::from_utf8(&request.body).unwrap() } else { query };
@@ -37,7 +39,7 @@ impl Issuer {
         format!("t{number}.{}", scopes.join(" "))
     }
 
-    fn count(&self) -> u32 {
+    pub(super) fn count(&self) -> u32 {
         self.issued.load(Ordering::SeqCst)
     }
 
@@ -47,7 +49,7 @@ impl Issuer {
     }
 
     /// Whether the request has a token for what it does.
-    fn allows(&self, request: &Request) -> bool {
+    pub(super) fn allows(&self, request: &Request) -> bool {
         let Some(token) = bearer(request) else { return false };
         let (_, scopes) = token.split_once('.').unwrap();
         let path = request.path.strip_prefix("/v2/").unwrap();
@@ -59,26 +61,26 @@ impl Issuer {
     }
 }
 
-fn bearer(request: &Request) -> Option<&str> {
+pub(super) fn bearer(request: &Request) -> Option<&str> {
     request.header("authorization")?.strip_prefix("Bearer ")
 }
 
-fn basic(user: &str, password: &str) -> String {
+pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-fn challenge(realm: &str) -> Reply {
+pub(super) fn challenge(realm: &str) -> Reply {
     let challenge =
         format!(r#"Bearer realm="{realm}/token",service="{SERVICE}",scope="repository:user/image:pull""#);
     Reply::new(401).header("WWW-Authenticate", challenge)
 }
 
-fn granted(token: &str) -> Reply {
+pub(super) fn granted(token: &str) -> Reply {
     Reply::new(200).body(serde_json::json!({"token": token, "expires_in": 300}).to_string())
 }
 
 /// Gives always the same, and counts.
-fn knowing(known: Option<Credentials>) -> (CredentialsProvider, Arc<AtomicU32>) {
+pub(super) fn knowing(known: Option<Credentials>) -> (CredentialsProvider, Arc<AtomicU32>) {
     let calls = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&calls);
     let provider: CredentialsProvider = Arc::new(move || {
@@ -89,22 +91,22 @@ fn knowing(known: Option<Credentials>) -> (CredentialsProvider, Arc<AtomicU32>) 
     (provider, calls)
 }
 
-fn login() -> CredentialsProvider {
+pub(super) fn login() -> CredentialsProvider {
     knowing(Some(Credentials::Login { user: "ada".to_owned(), password: Secret::new("canary-7f3a") })).0
 }
 
-fn nobody() -> CredentialsProvider {
+pub(super) fn nobody() -> CredentialsProvider {
     knowing(None).0
 }
 
 /// A token service that gives a token to everyone.
-async fn generous(issuer: &Issuer) -> Fake {
+pub(super) async fn generous(issuer: &Issuer) -> Fake {
     let issuer = issuer.clone();
     Fake::start(move |request| granted(&issuer.issue(request))).await
 }
 
 /// A registry that takes only tokens of this issuer; `script` goes before what a good registry answers.
-async fn guarded(
+pub(super) async fn guarded(
     issuer: &Issuer,
     service: &Fake,
     mut script: impl FnMut(&Request, &mut Store) -> Option<Reply> + Send + 'static,
@@ -119,11 +121,11 @@ async fn guarded(
     .await
 }
 
-fn registry(fake: &Fake, provider: CredentialsProvider) -> Registry {
+pub(super) fn registry(fake: &Fake, provider: CredentialsProvider) -> Registry {
     Registry::with_policy(HOST, Some(&fake.endpoint), provider, quick()).unwrap()
 }
 
-async fn resolve(registry: &Registry, name: &str) -> Result<Option<String>, Error> {
+pub(super) async fn resolve(registry: &Registry, name: &str) -> Result<Option<String>, Error> {
     registry.resolve(&format!("{}/{name}", registry.inner.host).parse().unwrap()).await
 }
 
@@ -257,30 +259,6 @@ async fn requests_that_are_refused_at_the_same_time_share_a_new_token() {
 }
 
 #[tokio::test]
-async fn a_token_is_fetched_anew_before_it_expires() {
-    for (life, passes, expires) in
-        [(r#","expires_in":300"#, 240, 20), ("", 45, 10), (r#","expires_in":1"#, 45, 10)]
-    {
-        let issuer = Issuer::default();
-        let issuing = issuer.clone();
-        let service = Fake::start(move |request| {
-            Reply::new(200).body(format!(r#"{{"access_token":"{}"{life}}}"#, issuing.issue(request)))
-        })
-        .await;
-        let fake = guarded(&issuer, &service, |_, _| None).await;
-        let registry = registry(&fake, login());
-        for (seconds, tokens) in [(0, 1), (passes, 1), (expires, 2)] {
-            tokio::time::pause();
-            tokio::time::advance(Duration::from_secs(seconds)).await;
-            tokio::time::resume();
-            resolve(&registry, "app:v1").await.unwrap();
-            assert_eq!(issuer.count(), tokens, "{life}, after {seconds} s more");
-        }
-        assert_eq!(fake.log().len(), 4, "nothing was refused but the first");
-    }
-}
-
-#[tokio::test]
 async fn basic_credentials_may_expire_any_number_of_times() {
     let layout = simple();
     let image = layout.open(None).unwrap();
@@ -404,130 +382,46 @@ async fn neither_password_nor_token_goes_to_another_host() {
 }
 
 #[tokio::test]
-async fn a_token_service_without_tls_gets_no_credentials() {
-    for realm in ["http://auth.test", "http://127.0.0.1.test", "ftp://auth.test", "auth.test", ""] {
-        let fake = Fake::start(move |_| challenge(realm)).await;
-        let error = resolve(&registry(&fake, login()), "app:v1").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Registry);
-        assert!(error.to_string().contains(realm) && hint(&error).contains("https://"), "{error}");
-        assert_eq!(fake.log().len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn an_identity_token_goes_to_the_token_service_alone() {
-    let issuer = Issuer::default();
-    let (issuing, mut next) = (issuer.clone(), 0);
-    let service = Fake::start(move |request| {
-        next += 1;
-        let token = issuing.issue(request);
-        let body = serde_json::json!({"access_token": token, "refresh_token": format!("canary-{next}&")});
-        Reply::new(200).body(body.to_string())
-    })
-    .await;
-    let fake = guarded(&issuer, &service, |_, _| None).await;
-    let (provider, calls) = knowing(Some(Credentials::IdentityToken(Secret::new("canary-0&"))));
-    let registry = registry(&fake, provider);
-    for name in ["app:v1", "app:v2", "other:v1"] {
-        assert_eq!(resolve(&registry, name).await.unwrap(), None);
-    }
-    let asked = service.log();
-    let bodies: Vec<&str> = asked.iter().map(|request| std::str::from_utf8(&request.body).unwrap()).collect();
-    let expected = |token: &str, repository: &str| {
-        format!(
-            "grant_type=refresh_token&service=token+service+of+registry.test&client_id=landfall\
-             &scope=repository%3A{repository}%3Apull&refresh_token={token}%26"
-        )
-    };
-    assert_eq!(bodies, [expected("canary-0", "app"), expected("canary-1", "other")]);
-    assert!(
-        asked.iter().all(|request| request.is("POST", "/token") && request.header("authorization").is_none())
-    );
-    assert!(asked.iter().all(|request| {
-        request.header("content-type") == Some("application/x-www-form-urlencoded")
-            && request.path == "/token"
-    }));
-    assert_eq!(fake.log()[0].header("authorization"), None);
-    assert_eq!(calls.load(Ordering::SeqCst), 1);
-}
-
-#[tokio::test]
-async fn a_token_service_that_is_out_of_order_is_asked_again() {
-    for (failures, good) in [(3, true), (4, false)] {
-        let issuer = Issuer::default();
-        let (issuing, mut asked) = (issuer.clone(), 0);
-        let service = Fake::start(move |request| {
-            asked += 1;
-            match asked {
-                _ if asked > failures => granted(&issuing.issue(request)),
-                1 => Reply::cut(),
-                _ => Reply::new(503).body("come back later"),
-            }
-        })
-        .await;
-        let fake = guarded(&issuer, &service, |_, _| None).await;
-        let found = resolve(&registry(&fake, login()), "app:v1").await;
-        assert_eq!(found.is_ok(), good, "{found:?}");
-        if let Err(error) = found {
-            assert!(error.to_string().contains("the token service 127.0.0.1 answered 503"), "{error}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_a_token_service_refuses_or_garbles_is_one_clear_error() {
-    for (reply, expected, advice) in [
-        (Reply::error(401, "UNAUTHORIZED", "wrong password"), "wrong password", "docker login registry.test"),
-        (Reply::error(403, "DENIED", "blocked"), "refuses these credentials", "docker login registry.test"),
-        (Reply::new(404), "404", "message"),
-        (Reply::new(200).body(r#"{"token":"","canary-7f3a":1}"#), "without a token", "operator"),
-        (Reply::new(200).body(r#"["canary-7f3a"]"#), "without a token", "operator"),
-        (granted("line\nbreak"), "cannot be sent", ""),
-    ] {
-        let service = Fake::start(move |_| reply.clone()).await;
-        let fake = guarded(&Issuer::default(), &service, |_, _| None).await;
-        let error = resolve(&registry(&fake, login()), "app:v1").await.unwrap_err();
-        let all = format!("{error} {error:?} {:?}", error.hint_text());
-        assert!(all.contains(expected) && all.contains(advice) && !all.contains("canary"), "{all}");
-        assert_eq!(service.log().len(), 1, "{expected}");
-    }
-}
-
-#[tokio::test]
-async fn a_password_that_the_token_service_has_accepted_before_is_asked_for_again() {
-    let issuer = Issuer::default();
-    let issuing = issuer.clone();
-    let service = Fake::start(move |request| {
-        let number = issuing.count() + 1;
-        let expected = basic("AWS", &format!("token-{number}"));
-        if request.header("authorization") != Some(&expected) {
-            return Reply::error(401, "UNAUTHORIZED", "the password has expired");
-        }
-        granted(&issuing.issue(request))
-    })
-    .await;
-    let fake = guarded(&issuer, &service, |_, _| None).await;
-    let (provider, calls) = tokens();
-    let registry = registry(&fake, provider);
-    for name in ["one:v1", "two:v1", "three:v1"] {
-        assert_eq!(resolve(&registry, name).await.unwrap(), None);
-    }
-    assert_eq!((calls.load(Ordering::SeqCst), issuer.count()), (3, 3));
-}
-
-#[tokio::test]
-async fn scopes_that_are_not_of_a_repository_are_asked_for_too() {
+async fn first_requests_that_are_refused_at_the_same_time_share_one_token() {
     let issuer = Issuer::default();
     let service = generous(&issuer).await;
-    let (guard, realm) = (issuer.clone(), service.endpoint.clone());
-    let fake = scripted(move |request, _| {
-        let challenge = format!(r#"Basic realm="x", BEARER realm="{realm}/token?from=here", scope="aws""#);
-        (!guard.allows(request)).then(|| Reply::new(401).header("WWW-Authenticate", challenge))
+    let fake = guarded(&issuer, &service, |_, _| None).await;
+    let registry = registry(&fake, login());
+    let (scope, barrier) = (Scope::pull("app"), tokio::sync::Barrier::new(8));
+    let ask = || async {
+        // All of them are out before the first refusal is seen to.
+        attempts(&registry.inner.policy, &registry.inner.auth, &scope, "ask", |token| {
+            let (inner, barrier) = (&registry.inner, &barrier);
+            async move {
+                let url = inner.url("/v2/app/manifests/v1");
+                let answer = inner.send(inner.request(Method::HEAD, url, &token), "ask").await?;
+                barrier.wait().await;
+                if answer.status == StatusCode::NOT_FOUND {
+                    Ok(token.header)
+                } else {
+                    Err(answer.failure("ask"))
+                }
+            }
+        })
+        .await
+        .unwrap()
+    };
+    let headers = join_all((0..8).map(|_| ask())).await;
+    assert!(headers.iter().all(|header| header.is_some() && header == &headers[0]));
+    assert_eq!((issuer.count(), fake.log().len()), (1, 16));
+}
+
+#[tokio::test]
+async fn a_registry_that_always_asks_for_another_token_is_given_up() {
+    let issuer = Issuer::default();
+    let service = generous(&issuer).await;
+    let (realm, mut asked) = (service.endpoint.clone(), 0);
+    let fake = Fake::start(move |_| {
+        asked += 1;
+        challenge(&format!("{realm}/{asked}"))
     })
     .await;
-    assert_eq!(resolve(&registry(&fake, nobody()), "app:v1").await.unwrap(), None);
-    assert_eq!(
-        service.log()[0].path,
-        "/token?from=here&scope=repository%3Aapp%3Apull&scope=aws&client_id=landfall"
-    );
+    let error = resolve(&registry(&fake, login()), "app:v1").await.unwrap_err();
+    assert!(error.to_string().contains("refuses these credentials"), "{error}");
+    assert_eq!((fake.log().len(), issuer.count()), (3, 2));
 }

@@ -12,6 +12,8 @@ mod upload;
 #[cfg(test)]
 mod auth_tests;
 #[cfg(test)]
+mod bearer_tests;
+#[cfg(test)]
 pub(super) mod fake;
 #[cfg(test)]
 mod tests;
