@@ -36,6 +36,6 @@ impl Aws {
         let decoded = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let decoded = Secret::new(decoded.ok_or_else(malformed)?);
         let (user, password) = decoded.expose().split_once(':').ok_or_else(malformed)?;
-        Ok(Credentials { user: user.to_owned(), password: Secret::new(password) })
+        Ok(Credentials::Login { user: user.to_owned(), password: Secret::new(password) })
     }
 }

@@ -1,10 +1,11 @@
 //! The process environment, read once.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use crate::image::{Cache, DockerOptions};
+use crate::image::{Cache, DockerOptions, Logins};
 use crate::logins::Workbench;
 use crate::report::Terminal;
 
@@ -36,9 +37,24 @@ impl Environment {
             .get("DOCKER_CONFIG")
             .map(PathBuf::from)
             .or_else(|| self.get("HOME").map(|home| PathBuf::from(home).join(".docker")));
+        let path = |name| self.get(name).map(PathBuf::from);
+        let runtime_dir = path("XDG_RUNTIME_DIR");
+        let podman_file = path("REGISTRY_AUTH_FILE")
+            .or_else(|| runtime_dir.as_ref().map(|folder| folder.join("containers/auth.json")));
+        let docker_file = docker_folder.as_ref().map(|folder| folder.join("config.json"));
         Workbench {
-            docker: DockerOptions { host: self.get("DOCKER_HOST").map(str::to_owned) },
-            docker_config: docker_folder.map(|folder| folder.join("config.json")),
+            docker: DockerOptions {
+                host: self.get("DOCKER_HOST").map(str::to_owned),
+                context: self.get("DOCKER_CONTEXT").map(str::to_owned),
+                config_folder: docker_folder,
+                tls_verify: self.get("DOCKER_TLS_VERIFY").is_some(),
+                cert_path: path("DOCKER_CERT_PATH"),
+                runtime_dir,
+            },
+            logins: Logins {
+                files: docker_file.into_iter().chain(podman_file).collect(),
+                search_path: self.get("PATH").map(OsString::from),
+            },
             cache: self.cache(),
         }
     }
@@ -89,4 +105,48 @@ impl Environment {
 /// Rows and columns of the terminal that standard error leads to.
 fn console_size() -> Option<(u16, u16)> {
     console::Term::stderr().size_checked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workbench(variables: &[(&str, &str)]) -> Workbench {
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Environment { variables }.workbench()
+    }
+
+    #[test]
+    fn docker_and_podman_are_found_where_their_variables_say() {
+        let found = workbench(&[("HOME", "/home/ada"), ("XDG_RUNTIME_DIR", "/run/user/7"), ("PATH", "/bin")]);
+        let expected = DockerOptions {
+            config_folder: Some("/home/ada/.docker".into()),
+            runtime_dir: Some("/run/user/7".into()),
+            ..DockerOptions::default()
+        };
+        assert_eq!(found.docker, expected);
+        let files = ["/home/ada/.docker/config.json".into(), "/run/user/7/containers/auth.json".into()];
+        assert_eq!(found.logins, Logins { files: files.to_vec(), search_path: Some("/bin".into()) });
+
+        let found = workbench(&[
+            ("HOME", "/home/ada"),
+            ("DOCKER_CONFIG", "/etc/docker"),
+            ("DOCKER_HOST", "tcp://build.test"),
+            ("DOCKER_CONTEXT", ""),
+            ("DOCKER_TLS_VERIFY", "1"),
+            ("DOCKER_CERT_PATH", "/certs"),
+            ("REGISTRY_AUTH_FILE", "/auth.json"),
+        ]);
+        let expected = DockerOptions {
+            host: Some("tcp://build.test".to_owned()),
+            config_folder: Some("/etc/docker".into()),
+            tls_verify: true,
+            cert_path: Some("/certs".into()),
+            ..DockerOptions::default()
+        };
+        assert_eq!(found.docker, expected);
+        assert_eq!(found.logins.files, ["/etc/docker/config.json", "/auth.json"].map(PathBuf::from));
+        assert_eq!(workbench(&[]).logins, Logins::default());
+    }
 }

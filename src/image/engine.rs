@@ -12,6 +12,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
+use super::docker_host::DockerHost;
 use super::document::Platform;
 use super::export::{Ingest, Layers};
 use super::open::{Form, OpenImage, OpenOptions, Variant, blocking, scratch};
@@ -22,7 +23,6 @@ use super::source::DockerOptions;
 use super::unpacked::{Origin, Outcome, Unpacked};
 use crate::error::{Error, ErrorKind, Result};
 
-const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// An engine may collect a large image for minutes before its first byte.
 const SILENCE_LIMIT: Duration = Duration::from_secs(300);
@@ -158,25 +158,13 @@ struct Engine {
 
 impl Engine {
     fn new(options: &DockerOptions) -> Result<Self> {
-        let host = options.host.as_deref().filter(|host| !host.is_empty()).unwrap_or(DEFAULT_HOST);
+        let host = DockerHost::resolve(options)?;
         let builder = Client::builder()
-            .no_proxy()
             .connect_timeout(CONNECT_LIMIT)
             .read_timeout(SILENCE_LIMIT)
             .user_agent(super::registry::USER_AGENT);
-        let (builder, base) = match host.split_once("://") {
-            #[cfg(unix)]
-            Some(("unix", path)) => (builder.unix_socket(path), "http://docker".to_owned()),
-            Some(("tcp" | "http", address)) => (builder, format!("http://{}", address.trim_end_matches('/'))),
-            _ => {
-                return Err(Error::usage(format!("DOCKER_HOST is `{host}`, which is not supported yet"))
-                    .hint("use `unix://PATH` or `tcp://HOST:PORT`; TLS, ssh and contexts come later"));
-            }
-        };
-        let client = builder
-            .build()
-            .map_err(|error| Error::internal("cannot set up a client for the Docker engine").source(error))?;
-        Ok(Self { client, base, host: host.to_owned() })
+        let (client, base) = host.connect(builder)?;
+        Ok(Self { client, base, host: host.to_string() })
     }
 
     async fn inspect(&self, name: &str) -> Result<Inspected> {

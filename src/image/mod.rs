@@ -15,7 +15,8 @@
 //! | `engine`, `export` | a Docker engine's image, packed while it is exported |
 //! | `unpacked`, `pack`, `slice` | layers that are not compressed yet, and compressing them |
 //! | `cache` | what layers became the last time |
-//! | `docker_config` | credentials in Docker's `config.json` |
+//! | `docker_config` | Docker's `config.json`: logins, and the programs that keep them |
+//! | `docker_host` | which engine is meant: `DOCKER_HOST`, contexts, default sockets |
 //! | `registry` | the registry protocol: authentication, retries, upload, push |
 //! | `progress` | telling how far a push is |
 
@@ -24,6 +25,7 @@ mod compression;
 mod digest;
 mod docker_archive;
 mod docker_config;
+mod docker_host;
 mod document;
 mod engine;
 mod export;
@@ -42,7 +44,7 @@ mod unpacked;
 
 pub use cache::Cache;
 pub use compression::Compression;
-pub use docker_config::docker_config_credentials;
+pub use docker_config::Logins;
 pub use open::{Blob, Manifest, OpenImage, OpenOptions, Registries, Variant, open};
 pub use progress::Progress;
 pub use reference::{EcrHost, Reference};

@@ -46,11 +46,21 @@ pub enum Source {
     },
 }
 
-/// How to reach the Docker engine.
+/// What decides which Docker engine is meant, as for the `docker` command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DockerOptions {
-    /// The value of `DOCKER_HOST`; `None` means `/var/run/docker.sock`.
+    /// The value of `DOCKER_HOST`; `None` means the engine of the context, or a default socket.
     pub host: Option<String>,
+    /// The value of `DOCKER_CONTEXT`; `None` means the current context of `config.json`.
+    pub context: Option<String>,
+    /// The folder with `config.json` and `contexts`.
+    pub config_folder: Option<PathBuf>,
+    /// Whether `DOCKER_TLS_VERIFY` is set: `DOCKER_HOST` is spoken to over TLS.
+    pub tls_verify: bool,
+    /// The value of `DOCKER_CERT_PATH`; `None` means `config_folder`.
+    pub cert_path: Option<PathBuf>,
+    /// The value of `XDG_RUNTIME_DIR`, below which podman listens.
+    pub runtime_dir: Option<PathBuf>,
 }
 
 impl FromStr for Source {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind};
@@ -19,6 +19,8 @@ const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Who answered.
+    pub(super) url: Url,
     headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
@@ -52,13 +54,13 @@ struct Said {
 impl Answer {
     /// Reads the body, as far as a registry has reason to send one.
     pub(super) async fn read(mut response: Response) -> Result<Self, reqwest::Error> {
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, url, headers) = (response.status(), response.url().clone(), response.headers().clone());
         let mut body = Vec::new();
         while body.len() <= BODY_LIMIT {
             let Some(chunk) = response.chunk().await? else { break };
             body.extend_from_slice(&chunk);
         }
-        Ok(Self { status, headers, body })
+        Ok(Self { status, url, headers, body })
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -74,11 +76,18 @@ impl Answer {
         self.header("docker-content-digest").map(str::trim).filter(|digest| !digest.is_empty())
     }
 
-    pub(super) fn wants_bearer(&self) -> bool {
-        let mut schemes =
-            self.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        let starts = |scheme: &str| scheme.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bearer"));
-        schemes.any(starts)
+    /// What `WWW-Authenticate` asks for: each scheme in lower case, with its parameters. What cannot be parsed is
+    /// left out.
+    pub(super) fn challenges(&self) -> Vec<(String, Vec<(String, String)>)> {
+        let values = self.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        let parsed = values.filter_map(|value| http_auth::parse_challenges(value).ok()).flatten();
+        parsed
+            .map(|challenge| {
+                let params = challenge.params.iter();
+                let params = params.map(|(name, value)| (name.to_ascii_lowercase(), value.to_unescaped()));
+                (challenge.scheme.to_ascii_lowercase(), params.collect())
+            })
+            .collect()
     }
 
     fn retry_after(&self) -> Option<Duration> {
@@ -111,20 +120,28 @@ impl Answer {
         if text.is_empty() { self.status.to_string() } else { format!("{}: {text}", self.status) }
     }
 
-    /// What an answer that is not a success means in general.
+    /// What an answer of the registry that is not a success means in general.
     pub(super) fn failure(self, doing: &str) -> Failure {
-        let error = Error::new(
-            ErrorKind::Registry,
-            format!("cannot {doing}: the registry answered {}", printable(&self.said())),
-        );
+        self.failure_of("the registry", doing)
+    }
+
+    /// What an answer of `who` that is not a success means in general.
+    pub(super) fn failure_of(self, who: &str, doing: &str) -> Failure {
+        let error = self.error_of(who, doing);
         match self.status.as_u16() {
             401 | 403 => Failure::Denied(self),
             408 | 429 | 500 | 502..=504 => Failure::Again {
-                error: error.hint("the registry is overloaded or out of order; run again later"),
+                error: error.hint(format!("{who} is overloaded or out of order; run again later")),
                 after: self.retry_after(),
             },
-            _ => Failure::Final(error.hint("the registry's own message says what it does not accept")),
+            _ => Failure::Final(error.hint("its own message says what it does not accept")),
         }
+    }
+
+    /// That `who` gave this answer.
+    pub(super) fn error_of(&self, who: &str, doing: &str) -> Error {
+        let said = printable(&self.said());
+        Error::new(ErrorKind::Registry, format!("cannot {doing}: {who} answered {said}"))
     }
 }
 

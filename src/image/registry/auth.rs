@@ -1,44 +1,121 @@
-//! Basic authentication: sent at once with every request, refreshed once when it is refused.
+//! Who we are to a registry. Basic credentials go with every request at once, until the registry asks for bearer
+//! tokens; those are had from its token service, one for each [`Scope`].
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
-use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
+use reqwest::{Client, StatusCode, Url};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-use super::answer::{Answer, printable};
+use super::answer::{Answer, Failure, printable};
+use super::bearer::Challenge;
+use super::client::REQUEST_LIMIT;
+use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
+use crate::image::reference::DOCKER_HUB;
 use crate::secret::Secret;
 
-/// A user name and a password, or a token in its place (ECR: `AWS` and what `GetAuthorizationToken` gave).
+/// So often one request may be refused, with nothing else in between: the first time it went out with Basic
+/// credentials or with an expired token, the second time with one that was refused to another request too.
+const REFUSALS: u32 = 3;
+
+/// What a registry, or its token service, takes for who we are.
 #[derive(Debug, Clone)]
-pub struct Credentials {
-    /// Not secret.
-    pub user: String,
-    /// Secret.
-    pub password: Secret,
+pub enum Credentials {
+    /// A user name and a password, or a token in its place (ECR: `AWS` and what `GetAuthorizationToken` gave).
+    Login {
+        /// Not secret.
+        user: String,
+        /// Secret.
+        password: Secret,
+    },
+    /// What a token service gave in place of a password; only it takes that.
+    IdentityToken(Secret),
 }
 
-/// Gives the credentials of one registry: called at its first use, and once more when it answers 401 or 403,
-/// as it does when a token has expired. `None` means that none are known.
+/// Gives the credentials of one registry: called at its first use, and again when what has been accepted before is
+/// refused, as happens when a token has expired. `None` means that none are known.
 pub type CredentialsProvider = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<Credentials>>> + Send + Sync>;
 
-/// What to send as `Authorization`, and how often it had been fetched by then.
+/// What to send as `Authorization`.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) header: Option<HeaderValue>,
-    fetched: u32,
+    /// Tells tokens apart.
+    serial: u64,
+    is_bearer: bool,
+    /// Nobody logged in.
+    anonymous: bool,
+    /// Shared by all copies.
+    accepted: Arc<AtomicBool>,
+    /// When to have a new one.
+    until: Option<Instant>,
+}
+
+impl Token {
+    /// The registry took it. What it refuses after that is a matter of time.
+    pub(super) fn accept(&self) {
+        self.accepted.store(true, Ordering::Relaxed);
+    }
+
+    fn was_accepted(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
 }
 
 /// The credentials of one registry, shared by all requests to it.
 pub(super) struct Auth {
     host: String,
+    http: Client,
+    /// Where requests to the registry go.
+    base: Url,
     provider: CredentialsProvider,
-    current: Mutex<Option<Token>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the provider gave; `None` when it has to be asked.
+    known: Option<Option<Credentials>>,
+    /// Whether the token service has accepted what is known.
+    proven: bool,
+    /// Where tokens are to be had, once the registry has asked for some.
+    challenge: Option<Challenge>,
+    /// What goes with every request before that.
+    plain: Option<Token>,
+    bearers: Vec<(Scope, Token)>,
+    serials: u64,
+}
+
+impl State {
+    /// Whether the token is what other requests get now, too.
+    fn holds(&self, token: &Token) -> bool {
+        let is = |other: &Token| other.serial == token.serial;
+        match self.challenge {
+            Some(_) => self.bearers.iter().any(|(_, bearer)| is(bearer)),
+            None => self.plain.as_ref().is_some_and(is),
+        }
+    }
+
+    fn drop_token(&mut self, token: &Token) {
+        self.bearers.retain(|(_, bearer)| bearer.serial != token.serial);
+        self.plain.take_if(|plain| plain.serial == token.serial);
+    }
+
+    fn next_serial(&mut self) -> u64 {
+        self.serials += 1;
+        self.serials
+    }
 }
 
 impl fmt::Debug for Auth {
@@ -48,83 +125,233 @@ impl fmt::Debug for Auth {
 }
 
 impl Auth {
-    pub(super) fn new(host: &str, provider: CredentialsProvider) -> Self {
-        Self { host: host.to_owned(), provider, current: Mutex::new(None) }
+    pub(super) fn new(host: &str, http: Client, base: Url, provider: CredentialsProvider) -> Self {
+        Self { host: host.to_owned(), http, base, provider, state: Mutex::default() }
     }
 
-    /// What to send; the first caller fetches it for all.
-    pub(super) async fn token(&self) -> Result<Token> {
-        let mut current = self.current.lock().await;
-        if let Some(token) = &*current {
-            return Ok(token.clone());
-        }
-        let token = self.fetch(1).await?;
-        *current = Some(token.clone());
-        Ok(token)
-    }
-
-    /// What to send after `refused` was answered with 401 or 403. Many requests may be refused at the same
-    /// time: the first of them fetches anew, the others take what it got.
+    /// What to send with a request in `scope`; the first caller fetches it for all.
     ///
     /// # Errors
     ///
-    /// Registry, when what was refused is fresh: then it is not a matter of time but of permission.
-    pub(super) async fn refresh(&self, refused: &Token, answer: &Answer, doing: &str) -> Result<Token> {
-        let mut current = self.current.lock().await;
-        match &*current {
-            Some(token) if token.fetched > refused.fetched => Ok(token.clone()),
-            _ if refused.fetched >= 2 || answer.wants_bearer() => Err(self.denied(refused, answer, doing)),
-            _ => {
-                let token = self.fetch(refused.fetched + 1).await?;
-                *current = Some(token.clone());
-                if token.header.is_none() {
-                    return Err(self.denied(&token, answer, doing));
-                }
-                Ok(token)
+    /// [`Failure::Again`] when the token service is out of order; [`Failure::Final`] when it refuses, or the
+    /// credentials cannot be read.
+    pub(super) async fn token(&self, scope: &Scope, doing: &str) -> Result<Token, Failure> {
+        let mut state = self.state.lock().await;
+        let Some(challenge) = state.challenge.clone() else {
+            if let Some(token) = &state.plain {
+                return Ok(token.clone());
             }
+            let known = self.credentials(&mut state).await?;
+            let header = match &known {
+                Some(Credentials::Login { user, password }) => {
+                    Some(self.basic(user, password).map_err(Failure::Final)?)
+                }
+                _ => None,
+            };
+            let serial = state.next_serial();
+            let token = Token {
+                header,
+                serial,
+                is_bearer: false,
+                anonymous: known.is_none(),
+                accepted: Arc::default(),
+                until: None,
+            };
+            state.plain = Some(token.clone());
+            return Ok(token);
+        };
+        state.bearers.retain(|(_, bearer)| bearer.is_fresh());
+        if let Some((_, token)) = state.bearers.iter().find(|(has, _)| has.covers(scope)) {
+            return Ok(token.clone());
+        }
+        let token = self.fetch(&mut state, &challenge, scope, doing).await?;
+        state.bearers.push((scope.clone(), token.clone()));
+        Ok(token)
+    }
+
+    /// After `refused` was answered with 401 or 403: sees to it that [`Auth::token`] gives something else. Many
+    /// requests may be refused at the same time: the first of them settles it for all.
+    ///
+    /// # Errors
+    ///
+    /// Registry, when nothing else would be accepted: what was refused is fresh, so it is a matter of permission.
+    pub(super) async fn refused(
+        &self,
+        scope: &Scope,
+        refused: &Token,
+        answer: &Answer,
+        doing: &str,
+        in_a_row: u32,
+    ) -> Result<()> {
+        if in_a_row >= REFUSALS {
+            return Err(self.denied(scope, refused, answer, doing));
+        }
+        let mut state = self.state.lock().await;
+        if !state.holds(refused) {
+            return Ok(());
+        }
+        let asked = self.challenge(refused, answer, doing).await?;
+        if asked.is_some() && asked != state.challenge {
+            state.challenge = asked;
+            state.drop_token(refused);
+            return Ok(());
+        }
+        // Without credentials there is nothing that could have expired, save an anonymous token.
+        if !refused.was_accepted() || refused.header.is_none() {
+            return Err(self.denied(scope, refused, answer, doing));
+        }
+        state.drop_token(refused);
+        if !refused.is_bearer {
+            state.known = None;
+        }
+        Ok(())
+    }
+
+    /// What the registry asks for. Others are not heard: an upload may have led to another host, and who asks
+    /// decides where the credentials go.
+    async fn challenge(&self, refused: &Token, answer: &Answer, doing: &str) -> Result<Option<Challenge>> {
+        if answer.url.origin() != self.base.origin() {
+            return Ok(None);
+        }
+        // GHCR answers a 403 without a challenge to Basic credentials, and asks only who sends none.
+        if !refused.is_bearer && !refused.was_accepted() && answer.challenges().is_empty() {
+            let mut url = self.base.clone();
+            url.set_path(&format!("{}/v2/", self.base.path().trim_end_matches('/')));
+            let Ok(response) = self.http.get(url).timeout(REQUEST_LIMIT).send().await else {
+                return Ok(None);
+            };
+            let Ok(answer) = Answer::read(response).await else { return Ok(None) };
+            return Challenge::of(&answer, &self.host, doing);
+        }
+        Challenge::of(answer, &self.host, doing)
+    }
+
+    /// What the provider knows; it is asked once, and again after that has been forgotten.
+    async fn credentials(&self, state: &mut State) -> Result<Option<Credentials>, Failure> {
+        if let Some(known) = &state.known {
+            return Ok(known.clone());
+        }
+        let known = (self.provider)().await.map_err(Failure::Final)?;
+        state.proven = false;
+        state.known = Some(known.clone());
+        Ok(known)
+    }
+
+    async fn fetch(
+        &self,
+        state: &mut State,
+        challenge: &Challenge,
+        scope: &Scope,
+        doing: &str,
+    ) -> Result<Token, Failure> {
+        loop {
+            let known = self.credentials(state).await?;
+            let started = Instant::now();
+            let granted = match challenge.fetch(&self.http, scope, known.as_ref(), doing).await {
+                Ok(granted) => granted,
+                Err(Failure::Denied(_)) if state.proven => {
+                    state.known = None;
+                    continue;
+                }
+                Err(Failure::Denied(answer)) => {
+                    return Err(Failure::Final(self.not_logged_in(
+                        known.is_none(),
+                        challenge,
+                        &answer,
+                        doing,
+                    )));
+                }
+                Err(failure) => return Err(failure),
+            };
+            state.proven = known.is_some();
+            if let (Some(Credentials::IdentityToken(_)), Some(next)) = (&known, granted.identity) {
+                state.known = Some(Some(Credentials::IdentityToken(next)));
+            }
+            let text = Secret::new(format!("Bearer {}", granted.token.expose()));
+            return Ok(Token {
+                header: Some(self.sensitive(&text).map_err(Failure::Final)?),
+                serial: state.next_serial(),
+                is_bearer: true,
+                anonymous: known.is_none(),
+                accepted: Arc::default(),
+                // A request takes its time to arrive, and clocks differ.
+                until: Some(started + granted.life * 5 / 6),
+            });
         }
     }
 
-    async fn fetch(&self, fetched: u32) -> Result<Token> {
-        let header = (self.provider)().await?.map(|found| self.header(&found)).transpose()?;
-        Ok(Token { header, fetched })
+    fn basic(&self, user: &str, password: &Secret) -> Result<HeaderValue> {
+        let pair = Secret::new(format!("{user}:{}", password.expose()));
+        self.sensitive(&Secret::new(format!("Basic {}", STANDARD.encode(pair.expose()))))
     }
 
-    fn header(&self, found: &Credentials) -> Result<HeaderValue> {
-        let pair = Secret::new(format!("{}:{}", found.user, found.password.expose()));
-        let text = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
+    fn sensitive(&self, text: &Secret) -> Result<HeaderValue> {
         let mut header = HeaderValue::from_str(text.expose())
             .map_err(|_| Error::internal(format!("the credentials for {} cannot be sent", self.host)))?;
         header.set_sensitive(true);
         Ok(header)
     }
 
-    fn denied(&self, token: &Token, answer: &Answer, doing: &str) -> Error {
+    /// The token service does not know us.
+    fn not_logged_in(&self, anonymous: bool, challenge: &Challenge, answer: &Answer, doing: &str) -> Error {
+        let (host, realm) = (&self.host, challenge.realm_host());
+        let said = printable(&answer.said());
+        let (what, hint) = if anonymous {
+            ("gives no token without credentials, and none are known", format!("run `docker login {host}`"))
+        } else {
+            ("refuses these credentials", format!("run `docker login {host}` again"))
+        };
+        Error::new(ErrorKind::Registry, format!("cannot {doing}: the token service {realm} {what} ({said})"))
+            .hint(hint)
+    }
+
+    fn denied(&self, scope: &Scope, token: &Token, answer: &Answer, doing: &str) -> Error {
         let host = &self.host;
         let said = printable(&answer.said());
-        if answer.wants_bearer() {
-            return Error::new(
-                ErrorKind::Registry,
-                format!("cannot {doing}: {host} wants a bearer token, and that is not supported yet"),
-            )
-            .hint("push to a registry with Basic authentication, as ECR has it");
+        let error =
+            |what: &str| Error::new(ErrorKind::Registry, format!("cannot {doing}: {host} {what} ({said})"));
+        if token.anonymous {
+            return error("wants credentials, and none are known")
+                .hint(format!("run `docker login {host}`; for ECR, give this run AWS credentials"));
         }
-        if token.header.is_none() {
-            return Error::new(
-                ErrorKind::Registry,
-                format!("cannot {doing}: {host} wants credentials, and none are known ({said})"),
-            )
-            .hint(format!("run `docker login {host}`; for ECR, give this run AWS credentials"));
+        // Who has a token is known; a 401 then means the same as a 403.
+        if answer.status == StatusCode::UNAUTHORIZED && !token.is_bearer {
+            return error("refuses these credentials").hint(format!(
+                "run `docker login {host}` again; for ECR, see whose AWS credentials this run has"
+            ));
         }
-        let message = format!("cannot {doing}: {host} refuses these credentials ({said})");
-        let hint = if answer.status == StatusCode::UNAUTHORIZED {
-            format!("run `docker login {host}` again; for ECR, see whose AWS credentials this run has")
-        } else {
+        error("refuses these credentials").hint(permission(host, scope))
+    }
+}
+
+/// What has to be allowed, in the words of the registry.
+fn permission(host: &str, scope: &Scope) -> String {
+    let repository = scope.repository();
+    match (host, scope.is_push()) {
+        (DOCKER_HUB, true) => format!(
+            "log in with an access token that may read and write, of a user who may push to `{repository}`; \
+             a repository of an organization has to exist before"
+        ),
+        ("ghcr.io", true) => format!(
+            "log in with a token that has `write:packages` (in a workflow: `permissions: packages: write`), and \
+             give it write access to the package `{repository}`"
+        ),
+        ("ghcr.io", false) => format!(
+            "log in with a token that has `read:packages` (in a workflow: `permissions: packages: read`), and \
+             give it read access to the package `{repository}`"
+        ),
+        ("public.ecr.aws", true) => "allow the caller ecr-public:BatchCheckLayerAvailability, \
+             ecr-public:InitiateLayerUpload, ecr-public:UploadLayerPart, ecr-public:CompleteLayerUpload and \
+             ecr-public:PutImage on this repository, and see that it exists"
+            .to_owned(),
+        (_, true) => format!(
             "allow the caller ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, ecr:UploadLayerPart, \
-             ecr:CompleteLayerUpload, ecr:PutImage and ecr:BatchGetImage on this repository; outside of ECR, log in \
-             as a user who may push to it"
-                .to_owned()
-        };
-        Error::new(ErrorKind::Registry, message).hint(hint)
+             ecr:CompleteLayerUpload, ecr:PutImage and ecr:BatchGetImage on this repository; outside of ECR, log \
+             in as a user who may push to `{repository}`"
+        ),
+        (_, false) => format!(
+            "allow the caller ecr:BatchGetImage on this repository; outside of ECR, log in as a user who may \
+             pull from `{repository}`"
+        ),
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::answer::Failure;
 use super::client::Registry;
 use super::retry::attempts;
+use super::scope::Scope;
 use crate::error::Result;
 use crate::image::digest;
 use crate::image::open::{Blob, Content};
@@ -148,7 +149,7 @@ fn read(
 async fn remote(registry: &Registry, repository: &str, digest: &str) -> Result<Response> {
     let inner = &registry.inner;
     let doing = &format!("read {}/{repository}, blob {digest}", inner.host);
-    attempts(&inner.policy, &inner.auth, doing, |token| async move {
+    attempts(&inner.policy, &inner.auth, &Scope::pull(repository), doing, |token| async move {
         inner.get_blob(repository, digest, &token, doing).await
     })
     .await

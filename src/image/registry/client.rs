@@ -11,6 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use super::answer::{Answer, Failure, printable, unanswered};
 use super::auth::{Auth, CredentialsProvider, Token};
 use super::retry::{Policy, attempts};
+use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::digest;
 use crate::image::document;
@@ -22,7 +23,7 @@ pub(in crate::image) const USER_AGENT: &str = concat!("landfall/", env!("CARGO_P
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// For a request without a blob, from start to end.
-const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 
 /// One registry: resolves references and takes images. Cheap to clone; clones share connections and
 /// credentials.
@@ -76,7 +77,7 @@ impl Registry {
         }
         let http =
             builder.build().map_err(|error| Error::internal("cannot set up an HTTP client").source(error))?;
-        let auth = Auth::new(host, credentials);
+        let auth = Auth::new(host, http.clone(), base.clone(), credentials);
         Ok(Self { inner: Arc::new(Inner { http, host: host.to_owned(), base, nominal, auth, policy }) })
     }
 
@@ -93,7 +94,7 @@ impl Registry {
     /// Registry when the registry refuses, or cannot be reached.
     pub async fn resolve(&self, reference: &Reference) -> Result<Option<String>> {
         self.inner.expect_host(reference)?;
-        self.inner.resolve(&reference.repository, reference.manifest_name()).await
+        self.inner.resolve(&Scope::pull(&reference.repository), reference.manifest_name()).await
     }
 }
 
@@ -106,11 +107,12 @@ impl Inner {
         Err(Error::internal(format!("the reference {reference} was given to the registry {}", self.host)))
     }
 
-    /// The digest behind a tag, or a digest that exists.
-    pub(super) async fn resolve(&self, repository: &str, name: &str) -> Result<Option<String>> {
+    /// The digest behind a tag, or a digest that exists; `scope` names the repository.
+    pub(super) async fn resolve(&self, scope: &Scope, name: &str) -> Result<Option<String>> {
+        let repository = scope.repository();
         let doing = &format!("look up {}/{repository}, manifest {name}", self.host);
         let path = &format!("/v2/{repository}/manifests/{name}");
-        attempts(&self.policy, &self.auth, doing, |token| async move {
+        attempts(&self.policy, &self.auth, scope, doing, |token| async move {
             let ask = |method| self.request(method, self.url(path), &token).header(ACCEPT, document::ACCEPT);
             let answer = self.send(ask(Method::HEAD), doing).await?;
             match answer.status {
@@ -144,7 +146,8 @@ impl Inner {
     ) -> Result<()> {
         let doing = &format!("push the manifest {name} to {}/{}", self.host, target.repository);
         let url = &self.url(&format!("/v2/{}/manifests/{name}", target.repository));
-        attempts(&self.policy, &self.auth, doing, |token| async move {
+        let scope = &Scope::push(&target.repository);
+        attempts(&self.policy, &self.auth, scope, doing, |token| async move {
             let request = self
                 .request(Method::PUT, url.clone(), &token)
                 .header(CONTENT_TYPE, &manifest.media_type)
@@ -253,7 +256,7 @@ fn parse_base(text: &str) -> Result<Url> {
 }
 
 /// Whether a host, with or without port, is this machine.
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => name,
         _ => host,

@@ -10,6 +10,7 @@ use super::answer::{Answer, Failure, printable, unanswered};
 use super::auth::Token;
 use super::client::{Inner, Registry};
 use super::retry::attempts;
+use super::scope::Scope;
 use super::side_by_side;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::digest;
@@ -99,7 +100,7 @@ impl Inner {
     async fn get_manifest(&self, repository: &str, name: &str) -> Result<Option<(Vec<u8>, String)>> {
         let doing = &format!("read {}/{repository}, manifest {name}", self.host);
         let path = &format!("/v2/{repository}/manifests/{name}");
-        let found = attempts(&self.policy, &self.auth, doing, |token| async move {
+        let found = attempts(&self.policy, &self.auth, &Scope::pull(repository), doing, |token| async move {
             let request = self.request(Method::GET, self.url(path), &token).header(ACCEPT, document::ACCEPT);
             let answer = self.send(request, doing).await?;
             match answer.status {
@@ -126,7 +127,7 @@ impl Inner {
     async fn get_small_blob(&self, repository: &str, entry: &Descriptor) -> Result<Vec<u8>> {
         let doing = &format!("read {}/{repository}, blob {}", self.host, entry.digest);
         let fail = |error| unanswered(error, doing, &self.host);
-        attempts(&self.policy, &self.auth, doing, |token| async move {
+        attempts(&self.policy, &self.auth, &Scope::pull(repository), doing, |token| async move {
             let mut response = self.get_blob(repository, &entry.digest, &token, doing).await?;
             let mut bytes = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(fail)? {

@@ -11,13 +11,19 @@
 
 mod answer;
 mod auth;
+mod bearer;
 mod body;
 mod client;
 mod fetch;
 mod push;
 mod retry;
+mod scope;
 mod upload;
 
+#[cfg(test)]
+mod auth_tests;
+#[cfg(test)]
+mod bearer_tests;
 #[cfg(test)]
 pub(super) mod fake;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamE
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::client::{Inner, Registry};
+use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, Event, Transfer};
 use crate::image::document::{DOCKER_LIST, OCI_INDEX};
@@ -62,6 +63,10 @@ impl Destination {
         &self.registry.inner
     }
 
+    fn scope(&self) -> Scope {
+        Scope::push(&self.repository.repository)
+    }
+
     fn text(&self) -> String {
         let Reference { host, repository, .. } = &self.repository;
         let tags = if self.tags.is_empty() { String::new() } else { format!(":{}", self.tags.join(",")) };
@@ -71,8 +76,11 @@ impl Destination {
     /// Which tags stand for this digest already.
     async fn tags_now(&self) -> Result<HashMap<&str, Option<String>>> {
         let lookups = self.tags.iter().map(|tag| {
-            let found = self.inner().resolve(&self.repository.repository, tag);
-            found.map_ok(|found| (tag.as_str(), found)).boxed()
+            async move {
+                let found = self.inner().resolve(&self.scope(), tag).await?;
+                Ok((tag.as_str(), found))
+            }
+            .boxed()
         });
         Ok(side_by_side(lookups, LOOKUPS).await?.into_iter().collect())
     }
@@ -232,7 +240,7 @@ impl Pushing<'_> {
         let by_digest = match &top {
             // Without tags, whether it is there shows by its digest alone.
             Some(top) if to.tags.is_empty() => {
-                inner.resolve(&to.repository.repository, &top.digest).await?.is_some()
+                inner.resolve(&to.scope(), &top.digest).await?.is_some()
             }
             _ => false,
         };

@@ -6,6 +6,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::answer::Failure;
 use super::auth::{Auth, Token};
+use super::scope::Scope;
 use crate::error::Result;
 
 /// How often and how soon.
@@ -37,12 +38,13 @@ impl Default for Policy {
 }
 
 /// Runs `attempt` until it succeeds, cannot succeed, or has been tried often enough. A 401 or 403 costs no try:
-/// it is answered with fresh credentials, once.
+/// it is answered with fresh credentials, as long as [`Auth::refused`] sees sense in that.
 ///
 /// (An `AsyncFn` would read better, but a future that calls one cannot be proven `Send` for now.)
 pub(super) async fn attempts<T, F>(
     policy: &Policy,
     auth: &Auth,
+    scope: &Scope,
     doing: &str,
     attempt: impl Fn(Token) -> F,
 ) -> Result<T>
@@ -51,17 +53,35 @@ where
 {
     let mut general = policy.general.build();
     let mut visibility = policy.visibility.build();
-    let mut token = auth.token().await?;
+    let mut refused_in_a_row = 0;
     loop {
-        let (error, delay) = match attempt(token.clone()).await {
-            Ok(value) => return Ok(value),
-            Err(Failure::Final(error)) => return Err(error),
-            Err(Failure::Denied(answer)) => {
-                token = auth.refresh(&token, &answer, doing).await?;
-                continue;
-            }
-            Err(Failure::NotYet(error)) => (error, visibility.next()),
-            Err(Failure::Again { error, after }) => {
+        let failure = match auth.token(scope, doing).await {
+            Err(failure) => failure,
+            Ok(token) => match attempt(token.clone()).await {
+                Ok(value) => {
+                    token.accept();
+                    return Ok(value);
+                }
+                Err(Failure::Denied(answer)) => {
+                    refused_in_a_row += 1;
+                    auth.refused(scope, &token, &answer, doing, refused_in_a_row).await?;
+                    continue;
+                }
+                Err(failure) => {
+                    refused_in_a_row = 0;
+                    if matches!(failure, Failure::NotYet(_)) {
+                        token.accept();
+                    }
+                    failure
+                }
+            },
+        };
+        let (error, delay) = match failure {
+            Failure::Final(error) => return Err(error),
+            // Of a token service this is Final, and of a registry it was seen to above.
+            Failure::Denied(answer) => return Err(answer.error_of("the registry", doing)),
+            Failure::NotYet(error) => (error, visibility.next()),
+            Failure::Again { error, after } => {
                 (error, general.next().map(|delay| delay.max(after.unwrap_or_default())))
             }
         };

@@ -15,6 +15,7 @@ use super::auth::Token;
 use super::body::{self, Wrong};
 use super::client::{Inner, missing_repository};
 use super::retry::attempts;
+use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Transfer;
 use crate::image::open::{Blob, Content};
@@ -29,7 +30,8 @@ impl Inner {
     /// Whether the repository has the blob.
     pub(super) async fn has_blob(&self, target: &Reference, digest: &str) -> Result<bool> {
         let doing = &format!("ask {}/{} for the blob {digest}", self.host, target.repository);
-        attempts(&self.policy, &self.auth, doing, |token| async move {
+        let scope = &Scope::push(&target.repository);
+        attempts(&self.policy, &self.auth, scope, doing, |token| async move {
             self.look_for_blob(target, digest, &token, doing).await
         })
         .await
@@ -68,7 +70,12 @@ impl Inner {
         let doing = &format!("push the blob {} to {}/{}", blob.digest, self.host, target.repository);
         // After a broken attempt nobody knows whether the registry has the blob: asking is cheaper than sending.
         let ambiguous = &AtomicBool::new(false);
-        attempts(&self.policy, &self.auth, doing, |token| async move {
+        let scope = Scope::push(&target.repository);
+        let scope = &match self.mount_from(target, blob) {
+            Some(repository) => scope.mounting_from(repository),
+            None => scope,
+        };
+        attempts(&self.policy, &self.auth, scope, doing, |token| async move {
             if ambiguous.swap(false, Ordering::Relaxed)
                 && self.look_for_blob(target, &blob.digest, &token, doing).await?
             {
@@ -80,6 +87,18 @@ impl Inner {
             outcome
         })
         .await
+    }
+
+    /// Another repository of this registry that has the blob.
+    fn mount_from<'a>(&self, target: &Reference, blob: &'a Blob) -> Option<&'a str> {
+        match &blob.content {
+            Content::Remote(registry, repository)
+                if registry.host() == self.host && *repository != target.repository =>
+            {
+                Some(repository)
+            }
+            _ => None,
+        }
     }
 
     async fn upload_once(
@@ -156,14 +175,7 @@ impl Inner {
         doing: &str,
     ) -> Result<Session, Failure> {
         let mut from = self.url(&format!("/v2/{}/blobs/uploads/", target.repository));
-        let mount = match &blob.content {
-            Content::Remote(registry, repository)
-                if registry.host() == self.host && *repository != target.repository =>
-            {
-                Some(repository)
-            }
-            _ => None,
-        };
+        let mount = self.mount_from(target, blob);
         if let Some(repository) = mount {
             from.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", repository);
         }
