@@ -8,6 +8,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `reference`, `source`, `digest` | the texts that name things, parsed and checked |
+//! | `compression` | the choice of gzip or zstd |
 //! | `open` | [`OpenImage`], and the one function that opens any source |
 //! | `document` | manifests and indexes as registries and layouts write them |
 //! | `layout` | reads an OCI layout directory |
@@ -16,6 +17,7 @@
 //! | `registry` | the registry protocol: authentication, retries, upload, push |
 
 mod archive;
+mod compression;
 mod digest;
 mod docker;
 mod docker_config;
@@ -29,6 +31,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 
+pub use compression::Compression;
 pub use docker_config::docker_config_credentials;
 pub use open::{Blob, Manifest, OpenImage, open};
 pub use reference::{EcrHost, Reference};
