@@ -233,7 +233,8 @@ async fn look_at_image(
                 ImageFacts { container, target, digest, ours: false, present: true, platforms: Vec::new() };
             Ok((facts, None))
         }
-        ImageConfig::Push { from, to } => {
+        ImageConfig::Push(push) => {
+            let (from, to) = (&push.from, push.target());
             let open = crate::image::open(from, &workbench.docker);
             let (open, there) = tokio::try_join!(open, registry.resolve(to))?;
             let digest = open.digest().to_owned();

@@ -311,6 +311,7 @@ impl fmt::Display for Encryption {
 #[cfg(test)]
 mod tests {
     use landfall_sandbox::{Options, Sandbox};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::aws::{AwsSettings, StaticEndpoint};
@@ -319,8 +320,13 @@ mod tests {
     async fn start(denied: &[&str]) -> (Sandbox, Aws) {
         let denied_actions = denied.iter().map(|action| (*action).to_owned()).collect();
         let sandbox = Sandbox::start(Options { denied_actions, ..Options::default() }).await.unwrap();
+        let aws = connect(sandbox.endpoint()).await;
+        (sandbox, aws)
+    }
+
+    async fn connect(url: String) -> Aws {
         let endpoint = StaticEndpoint {
-            url: sandbox.endpoint(),
+            url,
             access_key_id: "AKIASANDBOXSANDBOX00".to_owned(),
             secret_access_key: "made-up".to_owned(),
         };
@@ -329,7 +335,7 @@ mod tests {
             endpoint: Some(endpoint),
             ..AwsSettings::default()
         };
-        (sandbox, Aws::connect(settings).await.unwrap())
+        Aws::connect(settings).await.unwrap()
     }
 
     fn host() -> EcrHost {
@@ -398,6 +404,26 @@ mod tests {
         let hint = error.hint_text().unwrap();
         assert!(hint.starts_with("Allow the caller `ecr:CreateRepository`."), "{hint}");
         assert!(hint.contains("--registry-id 123456789012 --region cn-north-1"), "{hint}");
+    }
+
+    #[tokio::test]
+    async fn the_account_and_the_region_are_those_of_the_host() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let aws = connect(format!("http://{}", listener.local_addr().unwrap())).await;
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            String::from_utf8(request).unwrap()
+        };
+        let host = host();
+        let (request, look) = tokio::join!(serve, aws.repository(&host, "api"));
+        assert_eq!(look.unwrap(), RepositoryLook::Missing);
+        assert!(request.contains("/cn-north-1/ecr/aws4_request"), "{request}");
+        assert!(request.contains("\"registryId\":\"123456789012\""), "{request}");
     }
 
     #[tokio::test]

@@ -35,6 +35,7 @@ pub fn run() -> ExitCode {
     let code = runtime.block_on(async {
         match &cli.command {
             Command::Deploy(args) => deploy(args, &cli.global, &environment).await,
+            Command::Push(_) => Err(Error::internal("landfall push is not there yet")),
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
