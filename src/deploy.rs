@@ -11,7 +11,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use crate::aws::{Aws, LiveService, Updated};
 use crate::config::{Config, ServiceConfig, WaitFor};
-use crate::emit::Emitter;
+use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, Result};
 use crate::event::{Event, RollbackBy, Step, Verdict};
 use crate::image::Registries;
@@ -104,7 +104,7 @@ impl Deployment<'_> {
                 return Ok(());
             }
             let step = StepTimer::start(&self.events, Step::PushImage);
-            push_images(&self.prepared, &self.events).await?;
+            push_images(&self.prepared, self.context.aws, &self.events).await?;
             step.finish();
             Ok(())
         };
@@ -373,25 +373,6 @@ fn last_good(before: &LiveService, failed: &str) -> Option<String> {
 
 fn short(arn: &str) -> &str {
     crate::plan::short(arn)
-}
-
-/// Emits that a step began, and how long it took.
-struct StepTimer<'a> {
-    events: &'a Emitter,
-    step: Step,
-    started: Instant,
-}
-
-impl<'a> StepTimer<'a> {
-    fn start(events: &'a Emitter, step: Step) -> Self {
-        events.emit(Event::StepStarted { step });
-        Self { events, step, started: Instant::now() }
-    }
-
-    fn finish(self) {
-        let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.events.emit(Event::StepFinished { step: self.step, duration_ms });
-    }
 }
 
 #[cfg(test)]

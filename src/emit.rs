@@ -1,9 +1,11 @@
 //! [`Emitter`]: how the core sends events to whoever reports them.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, Step};
 
 /// Sends events, stamped with the wall clock and, where one applies, with a service.
 ///
@@ -44,5 +46,26 @@ impl Emitter {
     /// Sends a warning.
     pub fn warn(&self, message: impl Into<String>, hint: Option<&str>) {
         self.emit(Event::Warning { message: message.into(), hint: hint.map(str::to_owned) });
+    }
+}
+
+/// Emits that a step began and, if it ends well, how long it took.
+pub struct StepTimer<'a> {
+    events: &'a Emitter,
+    step: Step,
+    started: Instant,
+}
+
+impl<'a> StepTimer<'a> {
+    /// The step begins.
+    pub fn start(events: &'a Emitter, step: Step) -> Self {
+        events.emit(Event::StepStarted { step });
+        Self { events, step, started: Instant::now() }
+    }
+
+    /// It has ended well.
+    pub fn finish(self) {
+        let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.events.emit(Event::StepFinished { step: self.step, duration_ms });
     }
 }

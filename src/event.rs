@@ -71,6 +71,11 @@ pub enum Event {
         /// How long it took.
         duration_ms: u64,
     },
+    /// A repository of ECR was created.
+    RepositoryCreated {
+        /// `host/repository`
+        repository: String,
+    },
     /// The push of one image began; every blob it consists of is listed.
     ImagePushStarted {
         /// The container whose image this is.

@@ -13,6 +13,7 @@
 //! | [`config`] | file + environment + flags become a typed, validated configuration |
 //! | [`deploy`] | the run, told in one readable function |
 //! | [`prepare`] | what a run reads and sends before a service is touched |
+//! | [`targets`] | the repositories that get an image: looked at, and created where they are missing |
 //! | [`logins`] | which registry a reference belongs to, and how to log in there |
 //! | [`plan`] | what would change: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
@@ -43,4 +44,5 @@ pub mod report;
 pub mod rollout;
 pub mod secret;
 pub mod state;
+pub mod targets;
 pub mod task_definition;

@@ -7,9 +7,7 @@ use futures_util::FutureExt as _;
 
 use crate::aws::Aws;
 use crate::error::{Error, Result};
-use crate::image::{
-    Cache, CredentialsProvider, DockerOptions, Logins, Reference, Registries, Registry,
-};
+use crate::image::{Cache, CredentialsProvider, DockerOptions, Logins, Reference, Registries, Registry};
 
 /// What is needed to open images and reach registries.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,6 @@
 //! files, looking at AWS and the registry; then pushing and uploading.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
@@ -12,9 +11,10 @@ use crate::emit::Emitter;
 use crate::envfile::{self, CanonicalEnvFile, StoreKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
-use crate::image::{Compression, Destination, OpenImage, OpenOptions, Progress, Registries, push, settle};
+use crate::image::{Destination, OpenImage, Progress, Registries, push, settle};
 use crate::logins::Workbench;
 use crate::plan::{EnvFileFacts, ImageFacts, Snapshot, check_platform};
+use crate::targets::{Target, create_missing, look, open_options};
 use crate::task_definition::{TaskDefinition, from_file};
 
 /// One service, ready to be planned and sent.
@@ -22,7 +22,7 @@ pub struct Prepared {
     /// What the plan is made from.
     pub snapshot: Snapshot,
     /// By container: the opened image and where it goes.
-    images: HashMap<String, (OpenImage, Vec<Destination>)>,
+    images: HashMap<String, (OpenImage, Vec<Target>)>,
     /// The account that must own the bucket of the env files; empty where there are none.
     account: String,
 }
@@ -55,7 +55,7 @@ impl Prepared {
         let containers = service.containers.iter().filter_map(|container| {
             let image = container.image.as_ref()?;
             let (name, base) = (container.name.clone().map_or_else(|| base.only_container(), Ok), &base);
-            Some(async move { look_at_image(name?, image, base, workbench, registries, events).await })
+            Some(async move { look_at_image(name?, image, base, aws, workbench, registries, events).await })
         });
         let images = try_join_all(containers);
         let store = config.env_store.as_ref();
@@ -92,10 +92,10 @@ impl Prepared {
     }
 
     /// The images that the registry does not have yet.
-    pub fn images_to_push(&self) -> impl Iterator<Item = (&ImageFacts, &OpenImage, &[Destination])> {
+    pub fn images_to_push(&self) -> impl Iterator<Item = (&ImageFacts, &OpenImage, &[Target])> {
         self.snapshot.images.iter().filter(|facts| facts.ours && !facts.present).filter_map(|facts| {
-            let (image, destinations) = self.images.get(&facts.container)?;
-            Some((facts, image, destinations.as_slice()))
+            let (image, targets) = self.images.get(&facts.container)?;
+            Some((facts, image, targets.as_slice()))
         })
     }
 
@@ -210,10 +210,11 @@ async fn look_at_image(
     container: String,
     image: &ImageConfig,
     definition: &TaskDefinition,
+    aws: &Aws,
     workbench: &Workbench,
     registries: &Registries,
     events: &Emitter,
-) -> Result<(ImageFacts, Option<(OpenImage, Vec<Destination>)>)> {
+) -> Result<(ImageFacts, Option<(OpenImage, Vec<Target>)>)> {
     let target = image.target().clone();
     match image {
         ImageConfig::Existing(reference) => {
@@ -226,31 +227,32 @@ async fn look_at_image(
                 ImageFacts { container, target, digest, ours: false, present: true, variants: Vec::new() };
             Ok((facts, None))
         }
-        ImageConfig::Push { from, to } => {
-            let options = OpenOptions {
-                docker: workbench.docker.clone(),
-                cache: workbench.cache.clone(),
-                compression: Compression::default(),
-                registries: Arc::clone(registries),
-            };
-            let destination = Destination::new(registries(to)?, to);
-            let (mut open, there) =
-                tokio::try_join!(crate::image::open(from, &options), destination.registry.resolve(to))?;
+        ImageConfig::Push(push) => {
+            let options = open_options(push, workbench, registries);
+            let (mut open, targets) = tokio::try_join!(
+                crate::image::open(&push.from, &options),
+                look(push, Some(aws), registries)
+            )?;
             // Before the time that packing takes.
             check_platform(definition, &container, open.variants())?;
             for note in open.notes() {
                 events.warn(format!("{}: {note}", open.source()), None);
             }
-            let digest = settle(&mut open, &destination, &Progress::new(events.clone(), &container)).await?;
+            let Some(first) = targets.first() else {
+                return Err(Error::internal("a push has no destination"));
+            };
+            let progress = Progress::new(events.clone(), &container);
+            let digest = settle(&mut open, &first.destination, &progress).await?;
+            let there = try_join_all(targets.iter().map(|target| target.destination.has(&digest))).await?;
             let facts = ImageFacts {
                 container,
                 target,
                 ours: true,
-                present: there.as_deref() == Some(digest.as_str()),
+                present: there.into_iter().all(|there| there),
                 variants: open.variants().to_vec(),
                 digest,
             };
-            Ok((facts, Some((open, vec![destination]))))
+            Ok((facts, Some((open, targets))))
         }
     }
 }
@@ -259,10 +261,12 @@ async fn look_at_image(
 ///
 /// # Errors
 /// [`ErrorKind::Registry`]; [`ErrorKind::Preflight`] where the repository does not exist.
-pub async fn push_images(prepared: &Prepared, events: &Emitter) -> Result<()> {
-    try_join_all(prepared.images_to_push().map(|(facts, image, destinations)| async move {
-        let progress = Progress::new(events.clone(), &facts.container);
-        push(image, destinations, &progress).await
+pub async fn push_images(prepared: &Prepared, aws: &Aws, events: &Emitter) -> Result<()> {
+    try_join_all(prepared.images_to_push().map(|(facts, image, targets)| async move {
+        create_missing(targets, Some(aws), events).await?;
+        let destinations: Vec<Destination> =
+            targets.iter().map(|target| target.destination.clone()).collect();
+        push(image, &destinations, &Progress::new(events.clone(), &facts.container)).await
     }))
     .await?;
     Ok(())

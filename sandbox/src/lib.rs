@@ -18,7 +18,8 @@
 //! - A task that runs the wanted revision already when UpdateService (or a rollback) asks for it
 //!   becomes the new deployment's own, and its `startedBy` changes with it.
 //! - A task that reached RUNNING and then exits does not count in `failedTasks`.
-//! - A signature has to be there, but it is not checked. Nothing is ever denied by IAM.
+//! - A signature has to be there, but it is not checked. IAM denies nothing but the actions that
+//!   [`Options`] names.
 //! - Subnets, security groups and roles are taken as given.
 //!
 //! "Facts" in comments are this project's collected facts about AWS, by section.
@@ -31,4 +32,4 @@ pub mod world;
 pub use handle::{Options, Sandbox, SandboxError, Truth};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::ApiCall;
-pub use world::{ApiError, TargetGroupOptions};
+pub use world::{ApiError, Encryption, RepositoryOptions, TagMutability, TargetGroupOptions};

@@ -1,8 +1,10 @@
 //! The registry protocol and the ECR API, as ECR answers.
 #![allow(clippy::unwrap_used, reason = "a test helper may panic")]
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
-use landfall_sandbox::{Options, Sandbox};
+use landfall_sandbox::{Options, RepositoryOptions, Sandbox, TagMutability};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,16 +19,24 @@ struct Registry {
 
 impl Registry {
     async fn start() -> Registry {
-        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        Registry::start_with(Options::default()).await
+    }
+
+    async fn start_with(options: Options) -> Registry {
+        let sandbox = Sandbox::start(options).await.unwrap();
         sandbox.create_repository("team/api");
         let mut registry = Registry { sandbox, token: String::new() };
-        let (_, answer) = registry.ecr("GetAuthorizationToken", &json!({})).await;
-        let data = &answer["authorizationData"][0];
-        assert_eq!(data["proxyEndpoint"], registry.sandbox.endpoint());
-        assert!(data["expiresAt"].is_number());
-        registry.token = data["authorizationToken"].as_str().unwrap().to_owned();
-        assert!(STANDARD.decode(&registry.token).unwrap().starts_with(b"AWS:"));
+        registry.log_in().await;
         registry
+    }
+
+    async fn log_in(&mut self) {
+        let (_, answer) = self.ecr("GetAuthorizationToken", &json!({})).await;
+        let data = &answer["authorizationData"][0];
+        assert_eq!(data["proxyEndpoint"], self.sandbox.endpoint());
+        assert!(data["expiresAt"].is_number());
+        self.token = data["authorizationToken"].as_str().unwrap().to_owned();
+        assert!(STANDARD.decode(&self.token).unwrap().starts_with(b"AWS:"));
     }
 
     async fn ecr(&self, operation: &str, input: &Value) -> (StatusCode, Value) {
@@ -259,4 +269,163 @@ async fn a_big_blob_survives() {
     let digest = registry.push_blob(&bytes).await;
     let response = registry.send(Method::GET, &format!("/v2/team/api/blobs/{digest}"), "", b"").await;
     assert!(response.bytes().await.unwrap() == bytes);
+}
+
+async fn put_tag(registry: &Registry, repository: &str, tag: &str, content: &str) -> Response {
+    let manifest = json!({ "schemaVersion": 2, "layers": [], "annotations": { "content": content } });
+    let path = format!("/v2/{repository}/manifests/{tag}");
+    registry.send(Method::PUT, &path, MANIFEST, manifest.to_string().as_bytes()).await
+}
+
+#[tokio::test]
+async fn a_tag_of_an_immutable_repository_stays_where_it_is() {
+    let registry = Registry::start().await;
+    let tags = TagMutability::Immutable;
+    registry.sandbox.create_repository_with("fixed", RepositoryOptions { tags, ..Default::default() });
+    assert_eq!(put_tag(&registry, "fixed", "v1", "one").await.status(), 201);
+    // The same image again is no move.
+    assert_eq!(put_tag(&registry, "fixed", "v1", "one").await.status(), 201);
+    let refused = put_tag(&registry, "fixed", "v1", "two").await;
+    assert_eq!(refused.status(), 400);
+    let body: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+    assert_eq!(body["errors"][0]["code"], "TAG_INVALID");
+    assert_eq!(
+        body["errors"][0]["message"],
+        "The image tag 'v1' already exists in the 'fixed' repository and cannot be overwritten because the repository is immutable."
+    );
+    assert_eq!(put_tag(&registry, "fixed", "v2", "two").await.status(), 201);
+    let head = registry.send(Method::HEAD, "/v2/fixed/manifests/v1", "", b"").await;
+    let one = head.headers()["docker-content-digest"].clone();
+    let head = registry.send(Method::HEAD, "/v2/fixed/manifests/v2", "", b"").await;
+    assert_ne!(head.headers()["docker-content-digest"], one);
+    // AWS's default lets tags move.
+    for content in ["one", "two"] {
+        assert_eq!(put_tag(&registry, "team/api", "v1", content).await.status(), 201);
+    }
+}
+
+#[tokio::test]
+async fn filters_make_exceptions_from_the_rule() {
+    let registry = Registry::start().await;
+    let rules = [
+        ("except", TagMutability::ImmutableWithExclusion(vec!["dev-*".to_owned(), "latest".to_owned()])),
+        ("only", TagMutability::MutableWithExclusion(vec!["v*".to_owned()])),
+    ];
+    for (name, tags) in rules {
+        registry.sandbox.create_repository_with(name, RepositoryOptions { tags, ..Default::default() });
+    }
+    for (repository, tag, moves) in [
+        ("except", "dev-1", true),
+        ("except", "latest", true),
+        ("except", "v1", false),
+        ("only", "v1", false),
+        ("only", "latest", true),
+    ] {
+        assert_eq!(put_tag(&registry, repository, tag, "one").await.status(), 201);
+        let status = put_tag(&registry, repository, tag, "two").await.status().as_u16();
+        assert_eq!(status, if moves { 201 } else { 400 }, "{repository}:{tag}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_keeps_what_it_was_created_with() {
+    let registry = Registry::start().await;
+    let create = json!({
+        "repositoryName": "made",
+        "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+        "imageTagMutabilityExclusionFilters": [{ "filterType": "WILDCARD", "filter": "dev-*" }],
+        "imageScanningConfiguration": { "scanOnPush": true },
+        "encryptionConfiguration": { "encryptionType": "KMS", "kmsKey": "alias/images" },
+    });
+    assert_eq!(registry.ecr("CreateRepository", &create).await.0, 200);
+    let (_, body) = registry.ecr("DescribeRepositories", &json!({ "repositoryNames": ["made"] })).await;
+    for (key, value) in create.as_object().unwrap() {
+        assert_eq!(&body["repositories"][0][key], value, "{key}");
+    }
+    registry.ecr("CreateRepository", &json!({ "repositoryName": "plain" })).await;
+    let (_, body) = registry.ecr("DescribeRepositories", &json!({ "repositoryNames": ["plain"] })).await;
+    let plain = &body["repositories"][0];
+    assert_eq!(plain["imageTagMutability"], "MUTABLE");
+    assert_eq!(plain["imageScanningConfiguration"], json!({ "scanOnPush": false }));
+    assert_eq!(plain["encryptionConfiguration"], json!({ "encryptionType": "AES256" }));
+    for wrong in [
+        json!({ "imageTagMutability": "SOMETIMES" }),
+        json!({ "encryptionConfiguration": { "encryptionType": "ROT13" } }),
+    ] {
+        let mut input = json!({ "repositoryName": "wrong" });
+        input.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let (_, body) = registry.ecr("CreateRepository", &input).await;
+        assert_eq!(body["__type"], "InvalidParameterException", "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_is_mounted_from_a_repository_that_uses_it() {
+    let registry = Registry::start().await;
+    registry.sandbox.create_repository("other");
+    registry.push_image("v1").await;
+    let unused = registry.push_blob(b"uploaded, and named by no manifest").await;
+    let layer = digest(b"a layer");
+    let mount = async |digest: &str, from: &str| {
+        let path = format!("/v2/other/blobs/uploads/?mount={digest}&from={from}");
+        registry.send(Method::POST, &path, "", b"").await
+    };
+    for (digest, from) in [(&unused, "team/api"), (&layer, "none"), (&digest(b"nowhere"), "team/api")] {
+        let session = mount(digest, from).await;
+        assert_eq!(session.status(), 202, "{digest} from {from}");
+        assert!(session.headers().contains_key("location"));
+    }
+    let set = async |value: &str| {
+        let input = json!({ "name": "BLOB_MOUNTING", "value": value });
+        assert_eq!(registry.ecr("PutAccountSetting", &input).await.1["value"], value);
+    };
+    set("DISABLED").await;
+    assert_eq!(mount(&layer, "team%2Fapi").await.status(), 202);
+    set("ENABLED").await;
+    let mounted = mount(&layer, "team%2Fapi").await;
+    assert_eq!(mounted.status(), 201);
+    assert_eq!(mounted.headers()["docker-content-digest"], layer.as_str());
+    let blob = registry.send(Method::GET, &format!("/v2/other/blobs/{layer}"), "", b"").await;
+    assert_eq!(blob.bytes().await.unwrap(), b"a layer".as_slice());
+}
+
+#[tokio::test]
+async fn mounting_needs_the_setting_and_the_same_encryption() {
+    let off = Registry::start_with(Options { blob_mounting: false, ..Options::default() }).await;
+    let (_, answer) = off.ecr("GetAccountSetting", &json!({ "name": "BLOB_MOUNTING" })).await;
+    assert_eq!(answer["value"], "DISABLED");
+    let on = Registry::start().await;
+    let kms = json!({ "repositoryName": "other", "encryptionConfiguration": { "encryptionType": "KMS" } });
+    on.ecr("CreateRepository", &kms).await;
+    off.sandbox.create_repository("other");
+    for registry in [off, on] {
+        registry.push_image("v1").await;
+        let path = format!("/v2/other/blobs/uploads/?mount={}&from=team/api", digest(b"a layer"));
+        assert_eq!(registry.send(Method::POST, &path, "", b"").await.status(), 202);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_login_is_refused_in_plain_text() {
+    let options = Options { token_life: Some(Duration::ZERO), ..Options::default() };
+    let registry = Registry::start_with(options).await;
+    let refused = registry.send(Method::GET, "/v2/", "", b"").await;
+    assert_eq!(refused.status(), 403);
+    assert!(refused.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
+    assert_eq!(
+        refused.text().await.unwrap(),
+        "denied: Your authorization token has expired. Reauthenticate and try again."
+    );
+}
+
+#[tokio::test]
+async fn a_denied_action_is_refused_as_iam_does() {
+    let denied_actions = ["ecr:CreateRepository".to_owned()].into();
+    let registry = Registry::start_with(Options { denied_actions, ..Options::default() }).await;
+    let (status, body) = registry.ecr("CreateRepository", &json!({ "repositoryName": "x" })).await;
+    assert_eq!((status.as_u16(), body["__type"].as_str().unwrap()), (400, "AccessDeniedException"));
+    let text = body["message"].as_str().unwrap();
+    assert!(text.contains("is not authorized to perform: ecr:CreateRepository on resource"), "{text}");
+    let (_, body) = registry.ecr("DescribeRepositories", &json!({})).await;
+    assert_eq!(body["repositories"].as_array().unwrap().len(), 1);
 }

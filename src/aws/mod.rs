@@ -12,5 +12,6 @@ mod s3;
 
 pub use calls::CallCounter;
 pub use clients::{Aws, AwsSettings, StaticEndpoint};
+pub use ecr::{Encryption, Repository, RepositoryLook, RepositoryOptions, RepositoryTags, TagMutability};
 pub use ecs::{LiveService, Updated};
 pub use s3::PutOutcome;

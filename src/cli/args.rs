@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::push_args::{PushArgs, PushCommandArgs};
 use crate::config::{Overrides, WaitFor};
 use crate::error::{Error, Result};
 use crate::report::Format;
@@ -51,6 +52,8 @@ pub enum Command {
     /// Push the image, upload the env file, register a revision, update the service, and wait until
     /// its new tasks are healthy
     Deploy(Box<DeployArgs>),
+    /// Push images to their registries, and deploy nothing
+    Push(Box<PushCommandArgs>),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -95,6 +98,9 @@ pub struct DeployArgs {
     /// What to change, without or on top of a configuration file
     #[command(flatten)]
     pub service: ServiceArgs,
+    /// How images are pushed
+    #[command(flatten)]
+    pub push: PushArgs,
     /// When the rollout is over
     #[command(flatten)]
     pub rollout: RolloutArgs,
@@ -116,10 +122,12 @@ pub struct ServiceArgs {
     /// The container to change [default: the only one]
     #[arg(long, env = "LANDFALL_CONTAINER", value_name = "NAME")]
     pub container: Option<String>,
-    /// The image in its registry: HOST/REPOSITORY:TAG
+    /// The image in its registry: HOST/REPOSITORY:TAG; with --from it may be repeated, and the first one goes
+    /// into the task definition
     #[arg(long, env = "LANDFALL_IMAGE", value_name = "REFERENCE")]
-    pub image: Option<String>,
-    /// Push the image from here first: docker:NAME[:TAG] or oci:DIR[:REF]
+    pub image: Vec<String>,
+    /// Push the image from here first: docker:NAME[:TAG], docker-archive:FILE, oci-archive:FILE,
+    /// oci:DIR[:REF], registry:REFERENCE, or - for an archive on standard input
     #[arg(long, env = "LANDFALL_FROM", value_name = "SOURCE")]
     pub from: Option<String>,
     /// The .env file that the container reads
@@ -213,7 +221,8 @@ impl DeployArgs {
             task_definition: given_path(&service.task_definition),
             container: given(&service.container),
             from: given(&service.from),
-            image: given(&service.image),
+            images: given_list(&service.image),
+            push: self.push.overrides()?,
             env_file: given_path(&service.env_file),
             env_store: given(&service.env_store),
             environment: pairs("--env", &service.environment)?,
@@ -227,13 +236,20 @@ impl DeployArgs {
             stall_timeout: given(&self.rollout.stall_timeout),
             max_failed_tasks: self.rollout.max_failed_tasks,
             rollback: self.rollout.rollback.map(|rollback| matches!(rollback, RollbackArg::OnFailure)),
+            only_images: false,
         })
     }
 }
 
 /// CI systems pass inputs that nobody gave as empty texts.
-fn given(value: &Option<String>) -> Option<String> {
+pub(super) fn given(value: &Option<String>) -> Option<String> {
     value.clone().filter(|text| !text.is_empty())
+}
+
+/// The values of a flag that may be repeated. A variable holds several with white space between them, which
+/// no reference has.
+pub(super) fn given_list(values: &[String]) -> Vec<String> {
+    values.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
 }
 
 fn given_path(value: &Option<PathBuf>) -> Option<PathBuf> {
@@ -275,8 +291,19 @@ mod tests {
         let cli = Cli::parse_from(["landfall", "deploy", "--image", "", "--env-file", "", "--cluster", "c"]);
         let Command::Deploy(deploy) = &cli.command else { panic!("deploy") };
         let overrides = deploy.overrides(&cli.global).unwrap();
-        assert_eq!((overrides.image, overrides.env_file), (None, None));
+        assert_eq!((overrides.images, overrides.env_file), (Vec::new(), None));
         assert_eq!(overrides.cluster.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn images_and_the_flags_of_a_push_reach_the_overrides() {
+        let args =
+            ["--from", "docker:a", "--image", "a:1", "--image", "a:2", "--create-repository", "--no-cache"];
+        let cli = Cli::parse_from(["landfall", "deploy"].into_iter().chain(args));
+        let Command::Deploy(deploy) = &cli.command else { panic!("deploy") };
+        let overrides = deploy.overrides(&cli.global).unwrap();
+        assert_eq!(overrides.images, ["a:1", "a:2"]);
+        assert!(overrides.push.create_repository && deploy.push.no_cache && !overrides.only_images);
     }
 
     #[test]

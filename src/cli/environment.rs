@@ -32,7 +32,7 @@ impl Environment {
     }
 
     /// Where images come from and which logins there are.
-    pub fn workbench(&self) -> Workbench {
+    pub fn workbench(&self, no_cache: bool) -> Workbench {
         let docker_folder = self
             .get("DOCKER_CONFIG")
             .map(PathBuf::from)
@@ -55,7 +55,7 @@ impl Environment {
                 files: docker_file.into_iter().chain(podman_file).collect(),
                 search_path: self.get("PATH").map(OsString::from),
             },
-            cache: self.cache(),
+            cache: if no_cache { Cache::disabled() } else { self.cache() },
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
     fn workbench(variables: &[(&str, &str)]) -> Workbench {
         let variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Environment { variables }.workbench()
+        Environment { variables }.workbench(false)
     }
 
     #[test]

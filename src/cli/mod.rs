@@ -3,6 +3,7 @@
 mod args;
 mod environment;
 mod interrupt;
+mod push_args;
 mod run;
 
 pub use args::Cli;

@@ -9,12 +9,14 @@ use indicatif::ProgressDrawTarget;
 use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf};
 use super::environment::Environment;
 use super::interrupt::on_signal;
+use super::push_args::PushCommandArgs;
+use crate::aws::AwsSettings;
 use crate::commands;
 use crate::config::load;
 use crate::emit::Emitter;
 use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
-use crate::report::{Sinks, Streams, choose, drive, replay};
+use crate::report::{Format, Sinks, Streams, choose, drive, replay};
 use crate::state::RunState;
 
 /// Reads the command line, does what it says, and gives the process's exit code.
@@ -35,6 +37,7 @@ pub fn run() -> ExitCode {
     let code = runtime.block_on(async {
         match &cli.command {
             Command::Deploy(args) => deploy(args, &cli.global, &environment).await,
+            Command::Push(args) => push(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -61,7 +64,7 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
         let request = commands::DeployRequest {
             config,
             aws: commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint()),
-            workbench: environment.workbench(),
+            workbench: environment.workbench(args.push.no_cache),
             dry_run: args.dry_run,
             detailed_exitcode: args.detailed_exitcode,
             sandbox: args.sandbox.clone().map(|scenario| (scenario, args.sandbox_speed)),
@@ -73,6 +76,47 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
     }
     drop(events);
     let state = reporting.await.map_err(|error| Error::internal("the reporters failed").source(error))?;
+    Ok(state.exit_code())
+}
+
+async fn push(args: &PushCommandArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let format = choose(global.output, environment.terminal(global.no_color));
+    let sinks = sinks_with(global, environment, format == Format::Json)?;
+    let (events, receiver) = Emitter::channel();
+    let reporting = tokio::spawn(drive(receiver, sinks));
+    let interrupt = on_signal();
+
+    let result = async {
+        let config = if args.needs_config() {
+            let file = config_file(global);
+            match &file {
+                Some(path) => Some(load(Some(path), &args.overrides(global)?, &environment.variables)?),
+                None => None,
+            }
+        } else {
+            None
+        };
+        let region = global.region.clone().filter(|region| !region.is_empty());
+        let region = region.or_else(|| config.as_ref().and_then(|config| config.region.clone()));
+        let settings = commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint());
+        let job = commands::PushJob {
+            requests: args.push_requests(config)?,
+            aws: AwsSettings { region, ..settings },
+            workbench: environment.workbench(args.push.no_cache),
+        };
+        commands::push(job, &events, &interrupt).await
+    };
+    if let Err(error) = result.await {
+        events.emit(Event::RunFailed { error: (&error).into() });
+    }
+    drop(events);
+    let state = reporting.await.map_err(|error| Error::internal("the reporters failed").source(error))?;
+    if format != Format::Json && state.exit_code() == 0 {
+        // Data goes to standard output: what a script passes on.
+        for push in state.services.iter().flat_map(|service| &service.report.pushes) {
+            print(&format!("{}\n", push.reference))?;
+        }
+    }
     Ok(state.exit_code())
 }
 
@@ -123,12 +167,15 @@ fn config_file(global: &Global) -> Option<PathBuf> {
 }
 
 fn sinks(global: &Global, environment: &Environment) -> Result<Sinks> {
+    sinks_with(global, environment, true)
+}
+
+/// The reporters; what is not data goes to standard error where standard output is for data alone.
+fn sinks_with(global: &Global, environment: &Environment, to_stdout: bool) -> Result<Sinks> {
     let terminal = environment.terminal(global.no_color);
-    let streams = Streams {
-        stdout: Box::new(std::io::stdout()),
-        stderr: Box::new(std::io::stderr()),
-        live: ProgressDrawTarget::stderr(),
-    };
+    let stdout: Box<dyn std::io::Write + Send> =
+        if to_stdout { Box::new(std::io::stdout()) } else { Box::new(std::io::stderr()) };
+    let streams = Streams { stdout, stderr: Box::new(std::io::stderr()), live: ProgressDrawTarget::stderr() };
     let format = choose(global.output, terminal);
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
     Sinks::open(format, &terminal, streams, record)

@@ -86,7 +86,7 @@ pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &Cancel
 fn check_targets(config: &Config) -> Result<()> {
     let images =
         config.services.iter().flat_map(|service| &service.containers).filter_map(|c| c.image.as_ref());
-    for target in images.map(ImageConfig::target) {
+    for target in images.flat_map(ImageConfig::targets) {
         let name = target.host.split(':').next().unwrap_or_default();
         let local = name == "localhost" || name.starts_with("127.") || target.host.starts_with("[::1]");
         if target.is_ecr().is_none() && !local {

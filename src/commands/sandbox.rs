@@ -9,7 +9,7 @@ use landfall_sandbox::{Options, Sandbox, Scenario, TargetGroupOptions};
 use serde_json::{Value, json};
 
 use crate::aws::{AwsSettings, StaticEndpoint};
-use crate::config::{Config, ServiceConfig, TaskDefinitionSource};
+use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::task_definition::{TaskDefinition, from_file};
 
@@ -109,6 +109,11 @@ fn seed_service(sandbox: &Sandbox, cluster: &str, service: &ServiceConfig) -> Re
         };
         let target = image.target();
         sandbox.create_repository(&target.repository);
+        if let ImageConfig::Push(PushConfig { to, create_repository: None, .. }) = image {
+            for other in to {
+                sandbox.create_repository(&other.repository);
+            }
+        }
         let tag = format!("before-{name}");
         let digest = sandbox.seed_image(&target.repository, &tag).map_err(cannot_seed)?;
         definition.set_image(&container_name, &target.with_digest(&digest))?;

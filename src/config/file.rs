@@ -10,6 +10,7 @@ use serde_saphyr::{Error as YamlError, Spanned};
 
 use super::interpolate::interpolate;
 use super::model::WaitFor;
+use super::push::ImageEntry;
 use crate::error::{Error, Result};
 
 /// The whole file.
@@ -75,26 +76,6 @@ pub struct ContainerEntry {
     /// Variables whose values ECS reads from SSM Parameter Store or Secrets Manager: name -> `valueFrom`.
     #[serde(default)]
     pub secrets: IndexMap<String, String>,
-}
-
-/// An image: a reference that is already in its registry, or a source and where to push it.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ImageEntry {
-    /// `host/repository:tag` or `host/repository@sha256:...`
-    Existing(String),
-    /// Push `from` to `to`.
-    Push(PushEntry),
-}
-
-/// A push.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PushEntry {
-    /// `oci:DIR[:REF]` or `docker:NAME[:TAG]`.
-    pub from: String,
-    /// `host/repository:tag`
-    pub to: String,
 }
 
 /// A text, a number or a boolean, as it is written: ECS only knows texts, and `1.10` is not `1.1`.
@@ -195,11 +176,7 @@ fn service_texts(entry: &mut ServiceEntry) -> impl Iterator<Item = &mut String> 
 
 fn container_texts(entry: &mut ContainerEntry) -> impl Iterator<Item = &mut String> {
     let ContainerEntry { image, env_file, environment, secrets } = entry;
-    let image = match image {
-        Some(ImageEntry::Existing(reference)) => vec![reference],
-        Some(ImageEntry::Push(push)) => vec![&mut push.from, &mut push.to],
-        None => Vec::new(),
-    };
+    let image = image.as_mut().map(ImageEntry::texts).unwrap_or_default();
     let environment = environment.values_mut().map(|scalar| &mut scalar.0);
     image.into_iter().chain(env_file).chain(environment).chain(secrets.values_mut())
 }
@@ -270,7 +247,9 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
             let text = text
                 .replace("expected mapping start", "expected a map (`key: value` lines)")
                 .replace("expected sequence start", "expected a list (`- item` lines)");
-            let hint = if text.contains("tab") {
+            // As a word of its own: "immutable" has one in it too.
+            let hint = if text.split(|c: char| !c.is_alphabetic()).any(|word| matches!(word, "tab" | "tabs"))
+            {
                 "YAML is indented with spaces, never with tabs."
             } else {
                 "See docs/configuration.md for every key with its meaning and type."
@@ -352,6 +331,7 @@ mod tests {
             ("version: 1\nservices: [\n", "landfall.yml:"),
             ("version: 1\nservices:\n  api: {}\n  api: {}\n", "landfall.yml:4:"),
             ("services: { api: {} }\n", "missing field `version`"),
+            ("version: 1\nservices:\n\tapi: {}\n", "spaces, never with tabs"),
         ] {
             let message = refusal(text);
             assert!(message.contains(expected), "{message}");

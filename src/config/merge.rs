@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{ConfigFile, ContainerEntry, ImageEntry, RollbackEntry, ServiceEntry, parse};
-use super::model::{Config, ContainerConfig, ImageConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
+use super::file::{ConfigFile, ContainerEntry, RollbackEntry, ServiceEntry, parse};
+use super::model::{
+    Config, ContainerConfig, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource, WaitFor,
+};
+use super::push::PushOverrides;
 use super::values::duration;
 use crate::error::{Error, Result};
-use crate::image::Source;
+use crate::image::{Reference, Source};
 use crate::secret::Secret;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
@@ -28,12 +31,14 @@ pub struct Overrides {
     pub service: Option<String>,
     /// Task-definition file, relative to the working directory.
     pub task_definition: Option<PathBuf>,
-    /// The container that `image`, `env_file`, `environment` and `secrets` are for.
+    /// The container that `from`, `images`, `env_file`, `environment` and `secrets` are for.
     pub container: Option<String>,
     /// Where the image comes from.
     pub from: Option<String>,
-    /// The image's reference in the registry.
-    pub image: Option<String>,
+    /// The image's references in registries; the first is what the task definition gets.
+    pub images: Vec<String>,
+    /// How images are pushed, for every push of the run.
+    pub push: PushOverrides,
     /// `.env` file, relative to the working directory.
     pub env_file: Option<PathBuf>,
     /// `s3://BUCKET/PREFIX`
@@ -52,6 +57,8 @@ pub struct Overrides {
     pub max_failed_tasks: Option<u32>,
     /// Whether to put the service back.
     pub rollback: Option<bool>,
+    /// Images are pushed and nothing is deployed: neither a cluster nor an env store is needed.
+    pub only_images: bool,
 }
 
 impl Overrides {
@@ -63,7 +70,7 @@ impl Overrides {
     fn edit_container(&self) -> bool {
         self.container.is_some()
             || self.from.is_some()
-            || self.image.is_some()
+            || !self.images.is_empty()
             || self.env_file.is_some()
             || !self.environment.is_empty()
             || !self.secrets.is_empty()
@@ -134,17 +141,23 @@ fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Result<Config>
         )
         .hint(format!("Choose one: landfall deploy {}.", known.join(" | "))));
     }
-    let cluster = overrides.cluster.clone().or(file.cluster).ok_or_else(|| {
-        Error::usage("no cluster is configured")
-            .hint("Set `cluster:` in landfall.yml, --cluster or LANDFALL_CLUSTER.")
-    })?;
+    let cluster = match overrides.cluster.clone().or(file.cluster) {
+        Some(cluster) => cluster,
+        None if overrides.only_images => String::new(),
+        None => {
+            return Err(Error::usage("no cluster is configured")
+                .hint("Set `cluster:` in landfall.yml, --cluster or LANDFALL_CLUSTER."));
+        }
+    };
     let env_store = overrides.env_store.clone().or(file.env_store).map(|text| text.parse()).transpose()?;
     let services = chosen
         .into_iter()
         .map(|(name, entry)| service(name, entry, base, overrides))
         .collect::<Result<Vec<_>>>()?;
     let config = Config { region: overrides.region.clone().or(file.region), cluster, env_store, services };
-    check(&config)?;
+    if !overrides.only_images {
+        check(&config)?;
+    }
     Ok(config)
 }
 
@@ -157,6 +170,11 @@ fn service(name: String, entry: ServiceEntry, base: &Path, overrides: &Overrides
         .collect::<Result<Vec<_>>>()?;
     if overrides.edit_container() {
         apply_to_container(&name, &mut containers, overrides)?;
+    }
+    for container in &mut containers {
+        if let Some(ImageConfig::Push(push)) = &mut container.image {
+            overrides.push.apply(push);
+        }
     }
     let timeout = match overrides.timeout.as_deref().or(entry.wait.timeout.as_deref()) {
         Some(text) => duration(&place("wait.timeout"), text)?,
@@ -191,16 +209,7 @@ fn container_config(
     base: &Path,
 ) -> Result<ContainerConfig> {
     let place = format!("services.{service}.containers.{name}.image");
-    let image = match entry.image {
-        None => None,
-        Some(ImageEntry::Existing(reference)) => {
-            Some(ImageConfig::Existing(reference.parse().map_err(|error| at(&place, error))?))
-        }
-        Some(ImageEntry::Push(push)) => Some(ImageConfig::Push {
-            from: relative_to(base, push.from.parse().map_err(|error| at(&place, error))?),
-            to: push.to.parse().map_err(|error| at(&place, error))?,
-        }),
-    };
+    let image = entry.image.map(|image| image.check(&place, base)).transpose()?;
     Ok(ContainerConfig {
         name: Some(name),
         image,
@@ -238,28 +247,45 @@ fn apply_to_container(
         containers.len() - 1
     });
     let container = &mut containers[index];
-    let from: Option<Source> = overrides.from.as_deref().map(str::parse).transpose()?;
-    let reference = overrides.image.as_deref().map(str::parse).transpose()?;
-    container.image = match (from, reference, container.image.take()) {
-        (Some(from), Some(to), _) | (Some(from), None, Some(ImageConfig::Push { to, .. })) => {
-            Some(ImageConfig::Push { from, to })
-        }
-        (Some(_), None, _) => {
-            return Err(Error::usage("--from says what to push, but nothing says where to")
-                .hint("Add --image HOST/REPOSITORY:TAG."));
-        }
-        (None, Some(reference), Some(ImageConfig::Push { from, .. })) => {
-            Some(ImageConfig::Push { from, to: reference })
-        }
-        (None, Some(reference), _) => Some(ImageConfig::Existing(reference)),
-        (None, None, image) => image,
-    };
+    let from = overrides.from.as_deref().map(str::parse).transpose()?;
+    let to = overrides.images.iter().map(|text| text.parse()).collect::<Result<Vec<_>>>()?;
+    container.image = image(from, to, container.image.take())?;
     if let Some(path) = &overrides.env_file {
         container.env_file = Some(path.clone());
     }
     container.environment.extend(overrides.environment.iter().cloned());
     container.secrets.extend(overrides.secrets.iter().cloned());
     Ok(())
+}
+
+/// What `--from` and `--image` make of the image in the file.
+fn image(
+    from: Option<Source>,
+    mut to: Vec<Reference>,
+    in_file: Option<ImageConfig>,
+) -> Result<Option<ImageConfig>> {
+    match (from, in_file) {
+        (None, in_file) if to.is_empty() => Ok(in_file),
+        (from, Some(ImageConfig::Push(push))) => {
+            let to = if to.is_empty() { push.to } else { to };
+            let named = PushConfig::new(from.unwrap_or(push.from), to)?;
+            Ok(Some(ImageConfig::Push(PushConfig {
+                create_repository: push.create_repository,
+                compression: push.compression,
+                ..named
+            })))
+        }
+        (Some(_), _) if to.is_empty() => {
+            Err(Error::usage("--from says what to push, but nothing says where to")
+                .hint("Add --image HOST/REPOSITORY:TAG."))
+        }
+        (Some(from), _) => Ok(Some(ImageConfig::Push(PushConfig::new(from, to)?))),
+        (None, _) if to.len() > 1 => {
+            Err(Error::usage("several --image say where to push, but nothing says what to push")
+                .hint("Add --from SOURCE, or name the one image to deploy with a single --image."))
+        }
+        (None, _) => Ok(to.pop().map(ImageConfig::Existing)),
+    }
 }
 
 /// What can be known to be wrong without asking AWS.
@@ -288,23 +314,6 @@ fn check(config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn relative_to(base: &Path, source: Source) -> Source {
-    match source {
-        Source::OciLayout { dir, reference } => Source::OciLayout { dir: base.join(dir), reference },
-        other => other,
-    }
-}
-
-fn at(place: &str, error: Error) -> Error {
-    let message = format!("{place}: {error}");
-    let hint = error.hint_text().map(str::to_owned);
-    let error = Error::new(error.kind(), message);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,8 +337,8 @@ mod tests {
         assert_eq!(api.service, "demo-api");
         assert_eq!(api.task_definition, TaskDefinitionSource::File("deploy/ecs/api.json".into()));
         assert_eq!(api.containers[0].env_file.as_deref(), Some(Path::new("deploy/.env")));
-        let Some(ImageConfig::Push { from, .. }) = &api.containers[0].image else { panic!("a push") };
-        assert_eq!(*from, Source::OciLayout { dir: "deploy/build".into(), reference: None });
+        let Some(ImageConfig::Push(push)) = &api.containers[0].image else { panic!("a push") };
+        assert_eq!(push.from, Source::OciLayout { dir: "deploy/build".into(), reference: None });
         assert_eq!(config.env_store, Some(EnvStore { bucket: "deploy-env".into(), prefix: "prod".into() }));
     }
 
@@ -337,7 +346,7 @@ mod tests {
     fn flags_win_over_the_file() {
         let overrides = Overrides {
             cluster: Some("other".into()),
-            image: Some("r.example/api:2".into()),
+            images: vec!["r.example/api:2".into()],
             env_file: Some("ci.env".into()),
             timeout: Some("1m".into()),
             wait_for: Some(WaitFor::Healthy),
@@ -354,8 +363,8 @@ mod tests {
         // A path on the command line is relative to where the command was given.
         assert_eq!(api.containers[0].env_file.as_deref(), Some(Path::new("ci.env")));
         // The new target of the same push.
-        let Some(ImageConfig::Push { to, .. }) = &api.containers[0].image else { panic!("a push") };
-        assert_eq!(to.tag.as_deref(), Some("2"));
+        let Some(ImageConfig::Push(push)) = &api.containers[0].image else { panic!("a push") };
+        assert_eq!(push.target().tag.as_deref(), Some("2"));
     }
 
     #[test]
@@ -373,7 +382,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        let one_image = Overrides { image: Some("r.example/x:1".into()), ..Overrides::default() };
+        let one_image = Overrides { images: vec!["r.example/x:1".into()], ..Overrides::default() };
         let from_only = Overrides { from: Some("docker:x".into()), ..only("worker") };
         let no_store = Overrides { env_file: Some("x.env".into()), ..only("worker") };
         let without_store = FILE.replace("env_store: s3://deploy-env/prod\n", "");
@@ -393,6 +402,15 @@ mod tests {
             assert!(error.to_string().contains(expected), "{error}");
             assert!(error.hint_text().is_some(), "{error}");
         }
+    }
+
+    #[test]
+    fn pushing_images_alone_needs_neither_a_cluster_nor_an_env_store() {
+        let text = FILE.replace("cluster: demo\n", "").replace("env_store: s3://deploy-env/prod\n", "");
+        let overrides = Overrides { only_images: true, ..Overrides::default() };
+        let config = load_text(&text, &overrides).unwrap();
+        assert_eq!((config.cluster.as_str(), config.env_store), ("", None));
+        assert!(load_text(&text, &Overrides::default()).is_err());
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::image::{Reference, Source};
+use crate::aws::RepositoryOptions;
+use crate::error::{Error, Result};
+use crate::image::{Compression, Reference, Source};
 use crate::secret::Secret;
 
 /// Everything that a run is asked to do.
@@ -14,7 +16,7 @@ use crate::secret::Secret;
 pub struct Config {
     /// AWS Region; `None` leaves it to the AWS profile, and no Region at all is an error.
     pub region: Option<String>,
-    /// ECS cluster: name or ARN.
+    /// ECS cluster: name or ARN. Empty only where images are pushed and nothing is deployed.
     pub cluster: String,
     /// Where `.env` files go.
     pub env_store: Option<EnvStore>,
@@ -83,13 +85,53 @@ pub struct ContainerConfig {
 pub enum ImageConfig {
     /// Already in its registry: only resolved to its digest.
     Existing(Reference),
-    /// Pushed from `from` to `to` first.
-    Push {
-        /// Where it comes from.
-        from: Source,
-        /// Where it goes.
-        to: Reference,
-    },
+    /// Pushed first.
+    Push(PushConfig),
+}
+
+/// An image to push, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushConfig {
+    /// Where it comes from.
+    pub from: Source,
+    /// Where it goes: never empty, all different. The first is what the task definition gets.
+    pub to: Vec<Reference>,
+    /// What a missing ECR repository is created with; `None`: it is not created.
+    pub create_repository: Option<RepositoryOptions>,
+    /// How layers are compressed that the source gives uncompressed.
+    pub compression: Compression,
+}
+
+/// One push that is asked for, by the configuration or by flags alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushRequest {
+    /// What reports call it: `SERVICE/CONTAINER`, or `image` where flags say everything.
+    pub name: String,
+    /// What to push, and how.
+    pub push: PushConfig,
+}
+
+impl PushConfig {
+    /// A push that creates no repository and compresses with gzip.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) where nothing is named, or one thing twice.
+    pub fn new(from: Source, to: Vec<Reference>) -> Result<Self> {
+        if to.is_empty() {
+            return Err(Error::usage(format!("nothing says where to push {from}"))
+                .hint("Name at least one HOST/REPOSITORY:TAG."));
+        }
+        if let Some((_, twice)) = to.iter().enumerate().find(|(index, target)| to[..*index].contains(target))
+        {
+            return Err(Error::usage(format!("{twice} is named twice")).hint("Name each target once."));
+        }
+        Ok(Self { from, to, create_repository: None, compression: Compression::default() })
+    }
+
+    /// The reference that the task definition gets.
+    pub fn target(&self) -> &Reference {
+        &self.to[0]
+    }
 }
 
 impl ImageConfig {
@@ -97,7 +139,15 @@ impl ImageConfig {
     pub fn target(&self) -> &Reference {
         match self {
             Self::Existing(reference) => reference,
-            Self::Push { to, .. } => to,
+            Self::Push(push) => push.target(),
+        }
+    }
+
+    /// Every reference that the image has in a registry; [`ImageConfig::target`] is the first.
+    pub fn targets(&self) -> &[Reference] {
+        match self {
+            Self::Existing(reference) => std::slice::from_ref(reference),
+            Self::Push(push) => &push.to,
         }
     }
 }

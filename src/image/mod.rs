@@ -48,5 +48,7 @@ pub use docker_config::Logins;
 pub use open::{Blob, Manifest, OpenImage, OpenOptions, Registries, Variant, open};
 pub use progress::Progress;
 pub use reference::{EcrHost, Reference};
-pub use registry::{Credentials, CredentialsProvider, Destination, Pushed, Registry, push, settle};
+pub use registry::{
+    Credentials, CredentialsProvider, Destination, Pushed, Registry, missing_repository, push, settle,
+};
 pub use source::{DockerOptions, Source};

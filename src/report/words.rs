@@ -225,6 +225,7 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         Event::StepFinished { step, duration_ms } => {
             line.text(step_name(*step)).text(" done in ").text(&duration(*duration_ms))
         }
+        Event::RepositoryCreated { repository } => line.text(&format!("created the repository {repository}")),
         Event::ImagePushStarted { container, source, target, blobs } => {
             let total = blobs.iter().map(|blob| blob.size).sum();
             let size = format!(" ({}, {})", count(blobs.len(), "blob"), bytes(total));

@@ -43,6 +43,23 @@ fn an_unknown_scenario_points_to_the_list() {
 }
 
 #[test]
+fn variables_of_a_push_are_read_and_empty_ones_are_not() {
+    let run = |value: &str, variables: &[&str]| {
+        let args = ["deploy", "--cluster", "c", "--service", "s", "--image", "localhost:1/x:y"];
+        let variables: Vec<_> = variables.iter().map(|name| ((*name).to_owned(), value.to_owned())).collect();
+        Landfall::new(&args).envs(&variables).run().expect_code(2).all()
+    };
+    let read = ["LANDFALL_REPOSITORY_TAGS", "LANDFALL_REPOSITORY_ENCRYPTION", "LANDFALL_COMPRESSION"];
+    for variable in read {
+        let text = run("nonsense", &[variable]);
+        assert!(text.contains("`nonsense`"), "{variable}: {text}");
+    }
+    let switches = ["LANDFALL_CREATE_REPOSITORY", "LANDFALL_NO_SCAN_ON_PUSH", "LANDFALL_NO_CACHE"];
+    let text = run("", &[&read[..], &switches[..], &["LANDFALL_FROM"]].concat());
+    assert!(text.contains("no AWS Region is configured"), "{text}");
+}
+
+#[test]
 fn a_value_on_the_command_line_is_not_repeated() {
     let text = refusal(&["deploy", "--cluster", "c", "--service", "s", "--env", "canary-55aa"], 2);
     assert!(!text.contains("canary-55aa"), "the value was printed");
@@ -132,7 +149,8 @@ fn the_readme_names_exit_codes_that_the_program_has() {
 
 #[test]
 fn every_flag_that_the_documents_name_exists() {
-    let help = Landfall::new(&["deploy", "--help"]).run().expect_code(0).stdout();
+    let help = ["deploy", "push"].map(|verb| Landfall::new(&[verb, "--help"]).run().expect_code(0).stdout());
+    let help = help.concat();
     for file in ["README.md", "docs/configuration.md"] {
         let text = std::fs::read_to_string(root().join(file)).expect("read");
         for word in text.split(|c: char| c.is_whitespace() || "`|(),;=[]".contains(c)) {
@@ -141,7 +159,7 @@ fn every_flag_that_the_documents_name_exists() {
                 && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
             {
                 let known = help.contains(word) || ["--fast"].contains(&word);
-                assert!(known, "{file} names {word}, which `landfall deploy` does not have");
+                assert!(known, "{file} names {word}, which no command has");
             }
         }
     }

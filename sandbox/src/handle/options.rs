@@ -1,5 +1,7 @@
 //! How to start a sandbox, and what can go wrong with it.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use crate::{
     Scenario,
     world::{NeverSteady, RegistryError},
@@ -20,6 +22,14 @@ pub struct Options {
     pub scenario: Scenario,
     /// Decides every jitter and identifier.
     pub seed: u64,
+    /// The registry's account setting BLOB_MOUNTING, without which no blob is mounted from another
+    /// repository. What a real account starts with is not known.
+    pub blob_mounting: bool,
+    /// How long a login to the registry lasts, in virtual time; `None`: it never ends.
+    pub token_life: Option<Duration>,
+    /// Actions of the AWS APIs that the caller may not do, by IAM's names, e.g.
+    /// `ecr:CreateRepository`. The registry protocol and S3 are not concerned.
+    pub denied_actions: BTreeSet<String>,
 }
 
 impl Default for Options {
@@ -31,6 +41,9 @@ impl Default for Options {
             speed: 20.0,
             scenario: Scenario::Healthy,
             seed: 1,
+            blob_mounting: true,
+            token_life: None,
+            denied_actions: BTreeSet::new(),
         }
     }
 }

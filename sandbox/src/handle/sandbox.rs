@@ -46,6 +46,9 @@ impl Sandbox {
             seed: options.seed,
             start: machine_time() - HEAD_START,
             objects: Box::new(files.clone()),
+            blob_mounting: options.blob_mounting,
+            token_life: options.token_life,
+            denied_actions: options.denied_actions,
         });
         let shared = Arc::new(Shared::new(SharedParts {
             world,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Sandbox, SandboxError};
-use crate::world::{ApiError, TargetGroupOptions};
+use crate::world::{ApiError, RepositoryOptions, TargetGroupOptions};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -13,9 +13,14 @@ impl Sandbox {
         self.shared.world().world.create_cluster(name);
     }
 
-    /// Makes an image repository; an existing one is left alone.
+    /// Makes an image repository with AWS's defaults; an existing one is left alone.
     pub fn create_repository(&self, name: &str) {
-        self.shared.world().world.create_repository(name);
+        self.create_repository_with(name, RepositoryOptions::default());
+    }
+
+    /// Makes an image repository; an existing one is left alone.
+    pub fn create_repository_with(&self, name: &str, options: RepositoryOptions) {
+        self.shared.world().world.create_repository(name, options);
     }
 
     /// Makes a bucket; an existing one is left alone.

@@ -57,12 +57,30 @@ impl World {
         if throttled {
             self.throttle.admit(operation)?;
         }
+        self.allow(service, operation)?;
         match service {
             Service::Ecs => self.call_ecs(operation, input),
             Service::Ecr => self.call_ecr(operation, input),
             Service::ElasticLoadBalancing => self.call_load_balancing(operation, input),
             Service::Sts => self.call_sts(operation),
         }
+    }
+
+    /// Errors: as IAM has a service answer when the action is denied.
+    fn allow(&self, service: Service, operation: &str) -> Result<(), ApiError> {
+        let action = format!("{}:{operation}", service.name());
+        if !self.denied_actions.contains(&action) {
+            return Ok(());
+        }
+        let code = match service {
+            Service::Ecs | Service::Ecr => "AccessDeniedException",
+            Service::ElasticLoadBalancing | Service::Sts => "AccessDenied",
+        };
+        let caller = self.caller_arn();
+        let text = format!(
+            "User: {caller} is not authorized to perform: {action} on resource: * because no identity-based policy allows the {action} action"
+        );
+        Err(ApiError::client(code, text))
     }
 
     fn call_ecs(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {

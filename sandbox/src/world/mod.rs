@@ -18,7 +18,7 @@ mod time;
 
 pub use api_error::ApiError;
 pub use call::{Service, is_write};
-pub use images::{RegistryError, StoredManifest};
+pub use images::{Encryption, Login, RegistryError, RepositoryOptions, StoredManifest, TagMutability};
 pub use load_balancing::TargetGroupOptions;
 pub use object_store::{EveryObject, ObjectStore};
 pub use rolling_update::Truth;

@@ -1,7 +1,7 @@
 //! The world: everything the sandbox's AWS account holds.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     ApiError, ObjectStore, VirtualTime,
-    images::Registry,
+    images::{Logins, Registry, RepositoryOptions},
     load_balancing::{TargetGroup, TargetGroupOptions},
     random::Random,
     services::Service,
@@ -35,6 +35,12 @@ pub struct WorldOptions {
     pub start: VirtualTime,
     /// Where environment files are looked up.
     pub objects: Box<dyn ObjectStore>,
+    /// The registry's account setting BLOB_MOUNTING.
+    pub blob_mounting: bool,
+    /// How long a login to the registry lasts; `None`: it never ends.
+    pub token_life: Option<Duration>,
+    /// Actions that the caller may not do, by IAM's names, e.g. `ecr:CreateRepository`.
+    pub denied_actions: BTreeSet<String>,
 }
 
 /// A cluster. Fargate clusters hold nothing of their own.
@@ -63,6 +69,7 @@ pub struct World {
     pub(crate) registry: Registry,
     pub(crate) objects: Box<dyn ObjectStore>,
     pub(crate) throttle: Throttle,
+    pub(crate) denied_actions: BTreeSet<String>,
 }
 
 impl World {
@@ -81,10 +88,15 @@ impl World {
             services: Vec::new(),
             tasks: Vec::new(),
             target_groups: Vec::new(),
-            registry: Registry::new(options.registry_host, options.seed),
+            registry: Registry::new(
+                options.registry_host,
+                Logins::new(options.seed, options.token_life),
+                options.blob_mounting,
+            ),
             objects: options.objects,
             // Its own sequence, so that throttling does not change the deployment's jitter.
             throttle: Throttle::new(options.seed ^ 0x7468_726f_7474_6c65),
+            denied_actions: options.denied_actions,
         }
     }
 
@@ -99,9 +111,9 @@ impl World {
     }
 
     /// Makes an image repository; an existing one is left alone.
-    pub fn create_repository(&mut self, name: &str) {
+    pub fn create_repository(&mut self, name: &str, options: RepositoryOptions) {
         let now = self.now;
-        self.registry.create(name, now);
+        self.registry.create(name, options, now);
     }
 
     /// Makes a target group of type `ip` that has a load balancer, and returns its ARN. A group of

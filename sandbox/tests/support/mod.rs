@@ -52,6 +52,9 @@ pub fn empty_world(scenario: Scenario, seed: u64) -> World {
         seed,
         start: VirtualTime::from_micros(1_800_000_000_000_000),
         objects: Box::new(EveryObject),
+        blob_mounting: true,
+        token_life: None,
+        denied_actions: Default::default(),
     })
 }
 

@@ -238,7 +238,7 @@ fn manifest_failure(answer: Answer, doing: &str, target: &Reference) -> Failure 
 }
 
 /// The repository does not exist: nothing was pushed, and a person has to decide.
-pub(super) fn missing_repository(target: &Reference) -> Error {
+pub fn missing_repository(target: &Reference) -> Error {
     let Reference { host, repository, .. } = target;
     let region = target.is_ecr().map(|ecr| format!(" --region {}", ecr.region)).unwrap_or_default();
     Error::new(ErrorKind::Preflight, format!("the registry {host} has no repository `{repository}`"))

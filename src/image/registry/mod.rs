@@ -31,8 +31,8 @@ mod tests;
 
 pub(super) use answer::printable;
 pub use auth::{Credentials, CredentialsProvider};
-pub use client::Registry;
 pub(super) use client::USER_AGENT;
+pub use client::{Registry, missing_repository};
 pub(super) use fetch::fetch;
 pub(super) use push::side_by_side;
 pub use push::{Destination, Pushed, push, settle};

@@ -36,6 +36,8 @@ pub struct Destination {
     pub repository: Reference,
     /// Without any, the image can only be found by its digest.
     pub tags: Vec<String>,
+    /// The repository does not exist yet, or was created a moment ago: there is nothing to ask it for.
+    pub is_new: bool,
     /// Those of the tags that the repository does not let move to another image.
     pub immovable: HashSet<String>,
 }
@@ -56,7 +58,7 @@ impl Destination {
     pub fn new(registry: Registry, target: &Reference) -> Self {
         let tags = target.tag.iter().cloned().collect();
         let repository = Reference { tag: None, ..target.clone() };
-        Self { registry, repository, tags, immovable: HashSet::new() }
+        Self { registry, repository, tags, is_new: false, immovable: HashSet::new() }
     }
 
     fn inner(&self) -> &Inner {
@@ -73,8 +75,23 @@ impl Destination {
         format!("{host}/{repository}{tags}")
     }
 
-    /// Which tags stand for this digest already.
+    /// Whether this digest is there under every tag; without tags, whether it is there at all.
+    ///
+    /// # Errors
+    ///
+    /// Registry when the registry refuses, or cannot be reached.
+    pub async fn has(&self, digest: &str) -> Result<bool> {
+        if !self.tags.is_empty() {
+            return Ok(self.tags_now().await?.values().all(|found| found.as_deref() == Some(digest)));
+        }
+        Ok(!self.is_new && self.inner().resolve(&self.scope(), digest).await?.is_some())
+    }
+
+    /// What each tag stands for.
     async fn tags_now(&self) -> Result<HashMap<&str, Option<String>>> {
+        if self.is_new {
+            return Ok(self.tags.iter().map(|tag| (tag.as_str(), None)).collect());
+        }
         let lookups = self.tags.iter().map(|tag| {
             async move {
                 let found = self.inner().resolve(&self.scope(), tag).await?;
@@ -87,6 +104,7 @@ impl Destination {
 
     /// Which of these digests the repository has.
     async fn which_exist<'a>(&self, digests: impl Iterator<Item = &'a str>) -> Result<HashSet<String>> {
+        let digests = digests.filter(|_| !self.is_new);
         let lookups = digests.map(|digest| {
             let found = self.inner().has_blob(&self.repository, digest);
             found.map_ok(move |exists| exists.then(|| digest.to_owned())).boxed()
@@ -129,7 +147,15 @@ impl Destination {
 pub async fn settle(image: &mut OpenImage, to: &Destination, progress: &Progress) -> Result<String> {
     let written = match &image.form {
         Form::Written(written) => return Ok(written.top.digest.clone()),
-        Form::Unpacked(unpacked) => pack(unpacked, image, to, progress).await?,
+        Form::Unpacked(unpacked) => {
+            // What has been pushed before needs no packing, as long as it is still there.
+            if let Some(top) = unpacked.expected_manifest()
+                && to.has(&top.digest).await?
+            {
+                return Ok(top.digest);
+            }
+            pack(unpacked, image, to, progress).await?
+        }
     };
     let digest = written.top.digest.clone();
     image.form = Form::Written(written);
@@ -238,10 +264,7 @@ impl Pushing<'_> {
             to.check_tags(&now, &top.digest)?;
         }
         let by_digest = match &top {
-            // Without tags, whether it is there shows by its digest alone.
-            Some(top) if to.tags.is_empty() => {
-                inner.resolve(&to.scope(), &top.digest).await?.is_some()
-            }
+            Some(top) if to.tags.is_empty() => to.has(&top.digest).await?,
             _ => false,
         };
         let is_there = |digest: &str| {
@@ -420,7 +443,7 @@ impl Sender<'_> {
     async fn send_one(&self, blob: Blob, ask: bool) -> Result<u64> {
         let inner = self.to.inner();
         let meter = Arc::new(Meter::new(self.progress.clone(), &blob));
-        let outcome = if ask && inner.has_blob(&self.to.repository, &blob.digest).await? {
+        let outcome = if ask && !self.to.is_new && inner.has_blob(&self.to.repository, &blob.digest).await? {
             Transfer::Exists
         } else {
             inner.upload(&self.to.repository, &blob, &meter).await?

@@ -23,6 +23,12 @@ pub(super) fn unauthorized(host: &str) -> Answer {
     response
 }
 
+/// An expired login: plain text, not the protocol's JSON (the registry facts, section 3).
+pub(super) fn expired() -> Answer {
+    let text = "denied: Your authorization token has expired. Reauthenticate and try again.";
+    answer(StatusCode::FORBIDDEN, "text/plain", text)
+}
+
 pub(super) fn upload_unknown() -> Answer {
     refuse(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "The upload session is not known to the registry.")
 }
@@ -40,6 +46,8 @@ pub(super) fn registry_error(error: &RegistryError, account: &str) -> Answer {
         }
         RegistryError::BlobMissing { .. } => refuse(StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN", &text),
         RegistryError::ManifestMissing { .. } => refuse(StatusCode::BAD_REQUEST, "MANIFEST_UNKNOWN", &text),
+        // Facts 6.5: the code is sure, the status believed.
+        RegistryError::TagImmutable { .. } => refuse(StatusCode::BAD_REQUEST, "TAG_INVALID", &text),
         RegistryError::NotAManifest => refuse(StatusCode::BAD_REQUEST, "MANIFEST_INVALID", &text),
         RegistryError::DigestMismatch => refuse(StatusCode::BAD_REQUEST, "DIGEST_INVALID", &text),
     }

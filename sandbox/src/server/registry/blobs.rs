@@ -48,9 +48,19 @@ pub(super) async fn get(shared: &Shared, repository: &str, digest: &str, head: b
     response
 }
 
-/// POST: an upload session. `mount` is answered like any other, as ECR does when BLOB_MOUNTING is off.
+/// POST: an upload session. With `mount` and `from` the blob itself, when another repository can give
+/// it; otherwise `mount` is answered like any other request (facts 6.3).
 pub(super) async fn begin(shared: &Shared, repository: &str, request: Request<Incoming>) -> Answer {
+    let (mount, from) = (query(&request, "mount"), query(&request, "from"));
     discard(request.into_body()).await;
+    if let (Some(digest), Some(from)) = (mount, from) {
+        let mounted = shared.world().world.mount_blob(repository, &digest, &from);
+        match mounted {
+            Err(error) => return registry_error(&error, &shared.account),
+            Ok(true) => return created(shared, repository, &digest),
+            Ok(false) => {}
+        }
+    }
     let id = shared.blobs.begin(repository);
     let mut response = empty(StatusCode::ACCEPTED);
     set_location(&mut response, shared, repository, &id);
@@ -96,11 +106,7 @@ pub(super) async fn finish(
     id: &str,
     request: Request<Incoming>,
 ) -> Answer {
-    let query = request.uri().query().unwrap_or_default();
-    let digest = form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "digest")
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default();
+    let digest = query(&request, "digest").unwrap_or_default();
     let Some(mut upload) = shared.blobs.take(id, repository) else {
         discard(request.into_body()).await;
         return upload_unknown();
@@ -120,8 +126,19 @@ pub(super) async fn finish(
     if let Err(error) = shared.world().world.add_blob(repository, &digest) {
         return registry_error(&error, &shared.account);
     }
+    created(shared, repository, &digest)
+}
+
+fn created(shared: &Shared, repository: &str, digest: &str) -> Answer {
     let mut response = empty(StatusCode::CREATED);
     set(&mut response, "location", &format!("http://{}/v2/{repository}/blobs/{digest}", shared.host));
-    set(&mut response, DIGEST, &digest);
+    set(&mut response, DIGEST, digest);
     response
+}
+
+/// A parameter of the query.
+fn query(request: &Request<Incoming>, name: &str) -> Option<String> {
+    let query = request.uri().query().unwrap_or_default();
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }

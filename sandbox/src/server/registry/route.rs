@@ -10,9 +10,10 @@ use super::{
         answer::{Answer, answer, discard, header},
         journal::Named,
     },
-    answers::{method_not_allowed, refuse, registry_error, unauthorized},
+    answers::{expired, method_not_allowed, refuse, registry_error, unauthorized},
     blobs, manifests,
 };
+use crate::world::Login;
 
 /// A parsed path.
 pub(super) enum Place {
@@ -78,11 +79,14 @@ pub(crate) async fn respond(shared: &Shared, request: Request<Incoming>) -> (Nam
     let method = request.method().clone();
     let write = !matches!(method, Method::GET | Method::HEAD);
     let named = Named::new("registry", &place.operation(&method), write);
-    let refusal = if is_authorized(shared, &request) {
-        let missing = place.repository().and_then(|name| shared.world().world.check_repository(name).err());
-        missing.map(|error| registry_error(&error, &shared.account))
-    } else {
-        Some(unauthorized(&shared.host))
+    let refusal = match login(shared, &request) {
+        Login::Good => {
+            let missing =
+                place.repository().and_then(|name| shared.world().world.check_repository(name).err());
+            missing.map(|error| registry_error(&error, &shared.account))
+        }
+        Login::Expired => Some(expired()),
+        Login::Unknown => Some(unauthorized(&shared.host)),
     };
     let response = match refusal {
         Some(refusal) => {
@@ -94,11 +98,18 @@ pub(crate) async fn respond(shared: &Shared, request: Request<Incoming>) -> (Nam
     (named, response)
 }
 
-fn is_authorized(shared: &Shared, request: &Request<Incoming>) -> bool {
-    let expected = STANDARD.encode(format!("AWS:{}", shared.world().world.registry_password()));
-    header(request, "authorization")
+fn login(shared: &Shared, request: &Request<Incoming>) -> Login {
+    let given = header(request, "authorization")
         .and_then(|value| value.strip_prefix("Basic "))
-        .is_some_and(|given| given.trim() == expected)
+        .and_then(|value| STANDARD.decode(value.trim()).ok())
+        .and_then(|pair| String::from_utf8(pair).ok());
+    match given.as_deref().and_then(|pair| pair.strip_prefix("AWS:")) {
+        Some(password) => {
+            let timed = shared.world();
+            timed.world.registry_login(password, timed.now())
+        }
+        None => Login::Unknown,
+    }
 }
 
 async fn dispatch(shared: &Shared, place: Place, method: &Method, request: Request<Incoming>) -> Answer {

@@ -1,21 +1,16 @@
 //! The ECR API, and what the registry protocol asks the world.
 
-use std::time::Duration;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{
-    RegistryError, StoredManifest,
-    registry::{Registry, Repository},
-};
+use super::{Login, RegistryError, RepositoryOptions, StoredManifest, registry::Repository};
 use crate::world::{
     ApiError, VirtualTime, World,
     json::{list, required, text, texts},
 };
 
-/// An authorization token's life (facts 6.1).
-const TOKEN_LIFE: Duration = Duration::from_secs(12 * 3600);
+/// The one account setting that is modelled (facts 6.3).
+const BLOB_MOUNTING: &str = "BLOB_MOUNTING";
 
 impl World {
     pub(crate) fn call_ecr(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
@@ -25,13 +20,14 @@ impl World {
             "CreateRepository" => self.api_create_repository(input),
             "DescribeImages" => self.describe_images(input),
             "BatchGetImage" => self.batch_get_image(input),
+            "GetAccountSetting" | "PutAccountSetting" => self.account_setting(operation, input),
             _ => Err(ApiError::not_implemented("ecr", operation)),
         }
     }
 
-    /// The password of the registry's one user, `AWS`.
-    pub fn registry_password(&self) -> &str {
-        &self.registry.password
+    /// What a password of the registry's one user, `AWS`, is worth at this time.
+    pub fn registry_login(&self, password: &str, now: VirtualTime) -> Login {
+        self.registry.logins.check(password, now)
     }
 
     /// Whether a repository exists.
@@ -54,6 +50,13 @@ impl World {
     pub fn add_blob(&mut self, repository: &str, digest: &str) -> Result<(), RegistryError> {
         self.registry.repository_mut(repository)?.blobs.insert(digest.to_owned());
         Ok(())
+    }
+
+    /// Gives a repository a blob of another one, and says whether ECR would.
+    ///
+    /// Errors: [`RegistryError::RepositoryMissing`] for the repository that shall get it.
+    pub fn mount_blob(&mut self, into: &str, digest: &str, from: &str) -> Result<bool, RegistryError> {
+        self.registry.mount(into, digest, from)
     }
 
     /// A manifest by tag or digest.
@@ -83,13 +86,29 @@ impl World {
         self.registry.repository_mut(repository)?.put_manifest(reference, media_type, body, now)
     }
 
-    fn authorization_token(&self) -> Value {
-        let Registry { host, password, .. } = &self.registry;
+    fn authorization_token(&mut self) -> Value {
+        let (password, end) = self.registry.logins.issue(self.now);
         json!({ "authorizationData": [{
             "authorizationToken": STANDARD.encode(format!("AWS:{password}")),
-            "expiresAt": (self.now + TOKEN_LIFE).epoch_seconds(),
-            "proxyEndpoint": format!("http://{host}"),
+            "expiresAt": end.epoch_seconds(),
+            "proxyEndpoint": format!("http://{}", self.registry.host),
         }]})
+    }
+
+    fn account_setting(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
+        let name = required(input, "name")?;
+        if name != BLOB_MOUNTING {
+            return Err(ApiError::not_implemented("ecr", &format!("{operation} of {name}")));
+        }
+        if operation == "PutAccountSetting" {
+            self.registry.blob_mounting = match required(input, "value")? {
+                "ENABLED" => true,
+                "DISABLED" => false,
+                _ => return Err(ApiError::invalid_parameter("value must be ENABLED or DISABLED.")),
+            };
+        }
+        let value = if self.registry.blob_mounting { "ENABLED" } else { "DISABLED" };
+        Ok(json!({ "name": name, "value": value }))
     }
 
     fn ecr_repository(&self, name: &str) -> Result<&Repository, ApiError> {
@@ -105,16 +124,15 @@ impl World {
     }
 
     fn render_repository(&self, repository: &Repository) -> Value {
-        json!({
+        let mut rendered = json!({
             "repositoryArn": format!("arn:aws:ecr:{}:{}:repository/{}", self.region, self.account, repository.name),
             "registryId": self.account,
             "repositoryName": repository.name,
             "repositoryUri": format!("{}/{}", self.registry.host, repository.name),
             "createdAt": repository.created_at.epoch_seconds(),
-            "imageTagMutability": "MUTABLE",
-            "imageScanningConfiguration": { "scanOnPush": false },
-            "encryptionConfiguration": { "encryptionType": "AES256" },
-        })
+        });
+        repository.options.render_into(&mut rendered);
+        rendered
     }
 
     fn describe_repositories(&self, input: &Value) -> Result<Value, ApiError> {
@@ -132,6 +150,7 @@ impl World {
 
     fn api_create_repository(&mut self, input: &Value) -> Result<Value, ApiError> {
         let name = required(input, "repositoryName")?;
+        let options = RepositoryOptions::from_input(input)?;
         if self.registry.repositories.contains_key(name) {
             return Err(ApiError::client(
                 "RepositoryAlreadyExistsException",
@@ -141,7 +160,7 @@ impl World {
                 ),
             ));
         }
-        self.create_repository(name);
+        self.create_repository(name, options);
         Ok(json!({ "repository": self.render_repository(self.ecr_repository(name)?) }))
     }
 

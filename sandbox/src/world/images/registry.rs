@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::ImageReference;
-use crate::world::{VirtualTime, json::text, random::Random};
+use super::{ImageReference, Logins, RepositoryOptions};
+use crate::world::{VirtualTime, json::text};
 
 /// A manifest as it was pushed.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ pub struct StoredManifest {
 pub(crate) struct Repository {
     pub(crate) name: String,
     pub(crate) created_at: VirtualTime,
+    pub(crate) options: RepositoryOptions,
     pub(crate) blobs: BTreeSet<String>,
     pub(crate) manifests: BTreeMap<String, StoredManifest>,
     pub(crate) tags: BTreeMap<String, String>,
@@ -49,6 +50,16 @@ pub enum RegistryError {
         /// The manifest's digest.
         digest: String,
     },
+    /// The tag is another image's, and the repository does not let it move (facts 6.5).
+    #[error(
+        "The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten because the repository is immutable."
+    )]
+    TagImmutable {
+        /// The tag.
+        tag: String,
+        /// The repository's name.
+        repository: String,
+    },
     /// The body is no manifest.
     #[error("Invalid JSON syntax")]
     NotAManifest,
@@ -59,20 +70,23 @@ pub enum RegistryError {
 
 pub(crate) struct Registry {
     pub(crate) host: String,
-    pub(crate) password: String,
+    pub(crate) logins: Logins,
+    /// The account setting BLOB_MOUNTING (facts 6.3).
+    pub(crate) blob_mounting: bool,
     pub(crate) repositories: BTreeMap<String, Repository>,
 }
 
 impl Registry {
-    pub(crate) fn new(host: String, seed: u64) -> Self {
-        let password = format!("sandbox-{}", Random::new(seed ^ 0x70617373).hex(32));
-        Registry { host, password, repositories: BTreeMap::new() }
+    pub(crate) fn new(host: String, logins: Logins, blob_mounting: bool) -> Self {
+        Registry { host, logins, blob_mounting, repositories: BTreeMap::new() }
     }
 
-    pub(crate) fn create(&mut self, name: &str, now: VirtualTime) {
+    /// Makes a repository; an existing one is left alone.
+    pub(crate) fn create(&mut self, name: &str, options: RepositoryOptions, now: VirtualTime) {
         self.repositories.entry(name.to_owned()).or_insert_with(|| Repository {
             name: name.to_owned(),
             created_at: now,
+            options,
             blobs: BTreeSet::new(),
             manifests: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -98,6 +112,23 @@ impl Registry {
             .ok_or_else(|| RegistryError::RepositoryMissing { repository: name.to_owned() })
     }
 
+    /// Gives a repository a blob of another one, and says whether that is possible: the setting is
+    /// on, the two are encrypted alike, and a manifest of the other repository names the blob (facts
+    /// 6.3, and the registry facts, section 3). A blob that was only uploaded does not do.
+    ///
+    /// Errors: [`RegistryError::RepositoryMissing`] for the repository that shall get it.
+    pub(crate) fn mount(&mut self, into: &str, digest: &str, from: &str) -> Result<bool, RegistryError> {
+        let target = self.repository(into)?;
+        let mountable = self.blob_mounting
+            && self.repositories.get(from).is_some_and(|source| {
+                source.options.encryption == target.options.encryption && source.uses_blob(digest)
+            });
+        if mountable {
+            self.repository_mut(into)?.blobs.insert(digest.to_owned());
+        }
+        Ok(mountable)
+    }
+
     /// The digest that a task gets for an image: `None` when it is not there. Images of other
     /// registries are assumed to exist, with a digest made from their name.
     pub(crate) fn pull(&self, image: &str) -> Option<String> {
@@ -118,6 +149,15 @@ impl Repository {
         self.manifests.get(digest)
     }
 
+    /// Whether it has a blob that one of its manifests names.
+    fn uses_blob(&self, digest: &str) -> bool {
+        let named = |manifest: &StoredManifest| {
+            let manifest: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
+            blobs_of(&manifest).any(|blob| text(blob, "digest") == Some(digest))
+        };
+        self.blobs.contains(digest) && self.manifests.values().any(named)
+    }
+
     /// Takes a manifest in; what it names has to be there already (facts 6.4).
     pub(crate) fn put_manifest(
         &mut self,
@@ -127,7 +167,7 @@ impl Repository {
         now: VirtualTime,
     ) -> Result<String, RegistryError> {
         let manifest: Value = serde_json::from_slice(&body).map_err(|_| RegistryError::NotAManifest)?;
-        for blob in manifest["layers"].as_array().into_iter().flatten().chain(manifest.get("config")) {
+        for blob in blobs_of(&manifest) {
             let digest = text(blob, "digest").ok_or(RegistryError::NotAManifest)?;
             if !self.blobs.contains(digest) {
                 return Err(RegistryError::BlobMissing { digest: digest.to_owned() });
@@ -145,6 +185,12 @@ impl Repository {
                 return Err(RegistryError::DigestMismatch);
             }
         } else {
+            // The same image again is no move (facts 6.5: unconfirmed for immutable repositories).
+            let moves = self.tags.get(reference).is_some_and(|tagged| *tagged != digest);
+            if moves && !self.options.tags.allows_move(reference) {
+                let (tag, repository) = (reference.to_owned(), self.name.clone());
+                return Err(RegistryError::TagImmutable { tag, repository });
+            }
             self.tags.insert(reference.to_owned(), digest.clone());
         }
         let stored = StoredManifest {
@@ -156,4 +202,9 @@ impl Repository {
         self.manifests.entry(digest.clone()).or_insert(stored);
         Ok(digest)
     }
+}
+
+/// The blobs that a manifest names: layers and config.
+fn blobs_of(manifest: &Value) -> impl Iterator<Item = &Value> {
+    manifest["layers"].as_array().into_iter().flatten().chain(manifest.get("config"))
 }
