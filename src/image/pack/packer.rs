@@ -10,8 +10,8 @@ use std::thread;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::encode::MEMBER;
-use super::pool::{Member, Pool};
+use super::encode::BATCH;
+use super::pool::{Batch, Pool};
 use crate::image::compression::Compression;
 use crate::image::digest;
 use crate::image::slice::{CHUNK, Coding, Hashing, Slice, StopFlag, drain, fill};
@@ -57,22 +57,22 @@ impl Packer {
         Ok((path, file))
     }
 
-    /// Compresses what `reader` gives, in members of one size: the result depends on the content alone. `saw` is
+    /// Compresses what `reader` gives, in batches of one size: the result depends on the content alone. `saw` is
     /// told how many more bytes have been read.
     pub(in crate::image) fn compress(&self, reader: &mut impl Read, saw: &dyn Fn(u64)) -> io::Result<Packed> {
         let (path, file) = self.create()?;
         let mut output = Hashing::new(file);
-        let mut first = self.pool.member();
-        self.read_member(reader, &mut first, saw)?;
+        let mut first = self.pool.batch();
+        self.read_batch(reader, &mut first, saw)?;
         let mut hasher = Sha256::new_with_prefix(&first.content);
-        let last = first.content.len() < MEMBER;
+        let last = first.content.len() < BATCH;
         let first = self.pool.compress(first)?;
         if last {
             output.write_all(&arrived(&first)?.packed)?;
         } else {
             output = thread::scope(|scope| {
-                // It is bounded by the number of members already.
-                let (queue, arrivals) = channel::<Receiver<io::Result<Member>>>();
+                // It is bounded by the number of batches already.
+                let (queue, arrivals) = channel::<Receiver<io::Result<Batch>>>();
                 let writer = scope.spawn(move || {
                     for arrival in arrivals {
                         output.write_all(&arrived(&arrival)?.packed)?;
@@ -86,13 +86,13 @@ impl Packer {
                             // The writer has ended early, and says why.
                             return Ok(());
                         }
-                        let mut member = self.pool.member();
-                        self.read_member(reader, &mut member, saw)?;
-                        if member.content.is_empty() {
+                        let mut batch = self.pool.batch();
+                        self.read_batch(reader, &mut batch, saw)?;
+                        if batch.content.is_empty() {
                             return Ok(());
                         }
-                        hasher.update(&member.content);
-                        ahead = self.pool.compress(member)?;
+                        hasher.update(&batch.content);
+                        ahead = self.pool.compress(batch)?;
                     }
                 })();
                 drop(queue);
@@ -106,10 +106,10 @@ impl Packer {
         Ok(Packed { diff_id: digest::finish(hasher), digest, slice: Slice::whole(path, size) })
     }
 
-    fn read_member(&self, reader: &mut impl Read, member: &mut Member, saw: &dyn Fn(u64)) -> io::Result<()> {
+    fn read_batch(&self, reader: &mut impl Read, batch: &mut Batch, saw: &dyn Fn(u64)) -> io::Result<()> {
         self.stop.check()?;
-        let filled = fill(reader, &mut member.content)?;
-        member.content.truncate(filled);
+        let filled = fill(reader, &mut batch.content)?;
+        batch.content.truncate(filled);
         saw(filled as u64);
         Ok(())
     }
@@ -165,6 +165,6 @@ impl Packer {
     }
 }
 
-fn arrived(arrival: &Receiver<io::Result<Member>>) -> io::Result<Member> {
+fn arrived(arrival: &Receiver<io::Result<Batch>>) -> io::Result<Batch> {
     arrival.recv().unwrap_or_else(|_| Err(io::Error::other("a compressing thread failed")))
 }

@@ -1,26 +1,26 @@
-//! [`Pool`]: threads that compress members, and the bounded number of buffers that all layers share.
+//! [`Pool`]: threads that compress batches, and the bounded number of buffers that all layers share.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::encode::{Encoder, MEMBER};
+use super::encode::{BATCH, Encoder};
 use crate::image::compression::Compression;
 
 /// Enough for any disk; more would only cost memory.
 const THREADS_LIMIT: usize = 12;
-/// Members that are being read or written while every thread compresses one.
-const MEMBERS_BESIDE: usize = 6;
+/// Batchs that are being read or written while every thread compresses one.
+const BATCHES_BESIDE: usize = 6;
 
-/// Content of a member, and its compressed form. Goes back to where it came from when it is dropped.
-pub(super) struct Member {
+/// Content of a batch, and its compressed form. Goes back to where it came from when it is dropped.
+pub(super) struct Batch {
     pub(super) content: Vec<u8>,
     pub(super) packed: Vec<u8>,
     home: Arc<Home>,
 }
 
-impl Drop for Member {
+impl Drop for Batch {
     fn drop(&mut self) {
         let buffers = (std::mem::take(&mut self.content), std::mem::take(&mut self.packed));
         self.home.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
@@ -35,11 +35,11 @@ struct Home {
 }
 
 struct Job {
-    member: Member,
-    reply: SyncSender<io::Result<Member>>,
+    batch: Batch,
+    reply: SyncSender<io::Result<Batch>>,
 }
 
-/// Compresses members on every core. Its threads end with it.
+/// Compresses batches on every core. Its threads end with it.
 pub(super) struct Pool {
     jobs: Sender<Job>,
     home: Arc<Home>,
@@ -53,26 +53,26 @@ impl Pool {
 
     pub(super) fn with_threads(compression: Compression, threads: usize) -> io::Result<Self> {
         let home = Arc::new(Home::default());
-        let buffers = std::iter::repeat_with(Default::default).take(threads + MEMBERS_BESIDE);
+        let buffers = std::iter::repeat_with(Default::default).take(threads + BATCHES_BESIDE);
         home.spare.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers);
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
             let (mut encoder, queue) = (Encoder::new(compression)?, Arc::clone(&queue));
             thread::Builder::new().name("compress".to_owned()).spawn(move || {
-                while let Some(Job { mut member, reply }) = next(&queue) {
-                    let Member { content, packed, .. } = &mut member;
+                while let Some(Job { mut batch, reply }) = next(&queue) {
+                    let Batch { content, packed, .. } = &mut batch;
                     let outcome = encoder.encode(content, packed);
                     // Nobody may wait for it any more; the buffers go home either way.
-                    let _ = reply.send(outcome.map(|()| member));
+                    let _ = reply.send(outcome.map(|()| batch));
                 }
             })?;
         }
         Ok(Self { jobs, home })
     }
 
-    /// An empty member, as soon as one is free. The number of members bounds the memory of all layers together.
-    pub(super) fn member(&self) -> Member {
+    /// An empty batch, as soon as one is free. The number of batches bounds the memory of all layers together.
+    pub(super) fn batch(&self) -> Batch {
         let mut spare = self.home.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut content, packed) = loop {
             match spare.pop() {
@@ -80,14 +80,14 @@ impl Pool {
                 None => spare = self.home.returned.wait(spare).unwrap_or_else(PoisonError::into_inner),
             }
         };
-        content.resize(MEMBER, 0);
-        Member { content, packed, home: Arc::clone(&self.home) }
+        content.resize(BATCH, 0);
+        Batch { content, packed, home: Arc::clone(&self.home) }
     }
 
-    /// Has a member compressed; it arrives at the receiver.
-    pub(super) fn compress(&self, member: Member) -> io::Result<Receiver<io::Result<Member>>> {
+    /// Has a batch compressed; it arrives at the receiver.
+    pub(super) fn compress(&self, batch: Batch) -> io::Result<Receiver<io::Result<Batch>>> {
         let (reply, arrival) = sync_channel(1);
-        match self.jobs.send(Job { member, reply }) {
+        match self.jobs.send(Job { batch, reply }) {
             Ok(()) => Ok(arrival),
             Err(_) => Err(io::Error::other("the threads that compress are gone")),
         }

