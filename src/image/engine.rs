@@ -14,6 +14,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::docker_host::DockerHost;
 use super::document::Platform;
+use super::engine_store::{EngineStore, GraphDriver};
 use super::export::{Ingest, Layers};
 use super::open::{Form, OpenImage, OpenOptions, Variant, blocking, scratch};
 use super::pack::{Packed, Packer};
@@ -35,9 +36,10 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(300);
 /// not have the image.
 pub(super) async fn open(name: &str, options: &OpenOptions, source: String) -> Result<OpenImage> {
     let engine = Engine::new(&options.docker)?;
-    let Inspected { id, platform, root_fs, size } = engine.inspect(name).await?;
+    let Inspected { id, platform, root_fs, graph_driver, size } = engine.inspect(name).await?;
     let diff_ids = root_fs.layers;
-    let export = Export { engine, name: name.to_owned(), source: source.clone() };
+    let store = EngineStore::of(&graph_driver);
+    let export = Export { engine, name: name.to_owned(), source: source.clone(), store };
     let origin = Origin::Engine(Box::new(export));
     let unpacked = Unpacked::new(source.clone(), id, diff_ids, None, origin, options);
     Ok(OpenImage {
@@ -59,6 +61,8 @@ struct Inspected {
     platform: PlatformOfEngine,
     #[serde(default, rename = "RootFS")]
     root_fs: RootFs,
+    #[serde(default)]
+    graph_driver: GraphDriver,
     #[serde(default)]
     size: u64,
 }
@@ -91,9 +95,15 @@ pub(super) struct Export {
     engine: Engine,
     name: String,
     source: String,
+    store: Option<EngineStore>,
 }
 
 impl Export {
+    /// Where the engine keeps its images, if that can be read here.
+    pub(super) fn store(&self) -> Option<&EngineStore> {
+        self.store.as_ref()
+    }
+
     /// Exports the image and packs what is wanted of it while it arrives; `None` stands for all.
     ///
     /// # Errors

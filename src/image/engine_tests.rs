@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::emit::Emitter;
 use crate::image::docker_archive::tests::{LAYERS, image_config, legacy, modern};
+use crate::image::engine_store::tests::FakeStore;
 use crate::image::registry::fake::{Fake, Reply, Store};
 use crate::image::testing::options;
 use crate::image::{Cache, Destination, Reference, Registry, digest, push, settle};
@@ -185,5 +186,32 @@ async fn an_engine_that_is_not_there_is_named_with_docker_host() {
         assert!(error.to_string().contains(host), "{error}");
         let all = format!("{error} {}", error.hint_text().unwrap());
         assert!(all.contains("DOCKER_HOST"), "{all}");
+    }
+}
+
+/// Pushes the image of a storage on this machine; how often it was exported, and the pushed manifest's digest.
+async fn push_stored(store: &FakeStore) -> (usize, String) {
+    let export = Reply::new(200).body(modern(&store.layers(), &store.layers()));
+    let (engine, exports) = engine(store.inspected(), export).await;
+    let (registry, destination) = registry().await;
+    let options = options_for(&engine, Cache::disabled());
+    let image = open("app:v1", &options, "docker:app:v1".to_owned()).await.unwrap();
+    let pushed = push(&image, &[destination], &progress()).await.unwrap();
+    assert_eq!(registry.count("PUT", "/uploads/"), 4);
+    (exports.load(Ordering::SeqCst), pushed.digest)
+}
+
+#[tokio::test]
+async fn layers_that_can_be_read_where_they_are_need_no_export() {
+    let (exports, digest) = push_stored(&FakeStore::new()).await;
+    assert_eq!(exports, 0);
+
+    // A storage is not to be trusted: what is not what it should be is exported, and the image is the same.
+    let changed = FakeStore::new();
+    std::fs::write(changed.files(1).join("etc/app.conf"), "its CONFIGURATION").unwrap();
+    let gone = FakeStore::new();
+    std::fs::remove_dir_all(gone.root.path().join("image/overlay2/imagedb")).unwrap();
+    for store in [changed, gone] {
+        assert_eq!(push_stored(&store).await, (1, digest.clone()));
     }
 }

@@ -162,7 +162,7 @@ impl Ingest {
         if !self.wanted.is_wanted(&packed.diff_id) {
             return Ok(Kept::Passed(packed.diff_id));
         }
-        reading.done(&packed.diff_id, &packed.digest, packed.slice.len);
+        reading.done(&packed);
         if self.wanted.all.contains(&packed.diff_id) {
             self.tell(&packed, coding, told);
         }

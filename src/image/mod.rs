@@ -13,6 +13,7 @@
 //! | `layout` | reads an OCI layout, in a directory or an archive, and an image of a repository |
 //! | `docker_archive`, `tarball` | reads what `docker save` writes, without unpacking it |
 //! | `engine`, `export` | a Docker engine's image, packed while it is exported |
+//! | `engine_store` | the layers of an engine on this machine, read where it keeps them |
 //! | `unpacked`, `pack`, `slice` | layers that are not compressed yet, and compressing them |
 //! | `cache` | what layers became the last time |
 //! | `docker_config` | Docker's `config.json`: logins, and the programs that keep them |
@@ -28,6 +29,7 @@ mod docker_config;
 mod docker_host;
 mod document;
 mod engine;
+mod engine_store;
 mod export;
 mod layout;
 mod open;

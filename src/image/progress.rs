@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::open::Blob;
+use super::pack::Packed;
 use crate::emit::Emitter;
 use crate::event::{Event, Transfer};
 
@@ -95,10 +96,10 @@ impl Reading {
     }
 
     /// It has become this blob.
-    pub(super) fn done(&self, diff_id: &str, digest: &str, size: u64) {
+    pub(super) fn done(&self, packed: &Packed) {
         let duration_ms = millis(self.pace.started.elapsed());
-        let (layer, diff_id, digest) = (self.layer.clone(), diff_id.to_owned(), digest.to_owned());
-        let uncompressed = self.size;
+        let Packed { diff_id, unpacked: uncompressed, digest, slice } = packed.clone();
+        let (layer, size) = (self.layer.clone(), slice.len);
         self.progress.emit(|container| Event::LayerPacked {
             container,
             layer,

@@ -14,6 +14,7 @@ use super::compression::Compression;
 use super::digest;
 use super::document::{Descriptor, OCI_CONFIG, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, OCI_MANIFEST};
 use super::engine::Export;
+use super::engine_store::StoredLayer;
 use super::open::{Blob, Content, Manifest, OpenOptions, Written, blocking, broken};
 use super::pack::{Packed, Packer};
 use super::progress::{Progress, Reading};
@@ -161,36 +162,72 @@ impl Unpacked {
         };
         match &self.origin {
             Origin::Archive(layers) => {
-                let mut distinct: Vec<&(String, Slice)> = Vec::new();
                 let mut seen = HashSet::new();
-                for layer in layers {
-                    let (diff_id, _) = layer;
+                let wanted = layers.iter().filter(|(diff_id, _)| {
                     let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.contains(diff_id));
-                    if is_wanted && seen.insert(diff_id.as_str()) {
-                        distinct.push(layer);
-                    }
-                }
-                // The largest first, so that no core ends alone with it.
-                distinct.sort_by_key(|(_, slice)| std::cmp::Reverse(slice.len));
-                let work = distinct.into_iter().map(|(diff_id, slice)| {
-                    let reading = progress.reading(diff_id, slice.len);
-                    let (packer, source) = (packer.clone(), self.source.clone());
-                    let layer = ArchiveLayer { diff_id: diff_id.clone(), slice: slice.clone() };
-                    blocking(move || layer.pack(&packer, &source, &reading))
+                    is_wanted && seen.insert(diff_id.as_str())
                 });
-                let mut packed = stream::iter(work.collect::<Vec<_>>()).buffer_unordered(LAYERS);
-                while let Some((packed, coding)) = packed.try_next().await? {
-                    done(packed, coding);
-                }
+                let work = wanted.map(|(diff_id, slice)| {
+                    let (packer, source) = (packer.clone(), self.source.clone());
+                    let (diff_id, slice) = (diff_id.clone(), slice.clone());
+                    let reading = progress.reading(&diff_id, slice.len);
+                    (slice.len, move || pack_slice(&diff_id, &slice, &packer, &source, &reading))
+                });
+                largest_first(work, |(packed, coding)| done(packed, coding)).await?;
                 let config = self.config.clone().unwrap_or_default();
                 Ok(Outcome { config, diff_ids: self.diff_ids.clone() })
             }
             Origin::Engine(export) => {
+                let (config, wanted) = self.take_from_store(export, wanted, &packer, progress, &done).await?;
+                if let (Some(config), Some(wanted)) = (config, &wanted)
+                    && wanted.is_empty()
+                {
+                    return Ok(Outcome { config, diff_ids: self.diff_ids.clone() });
+                }
                 let exported = export.pack(&self.diff_ids, wanted, packer, progress, &done).await?;
                 self.cache.remember_config(&self.id, &exported.config);
                 Ok(exported)
             }
         }
+    }
+
+    /// Packs what can be read where the engine keeps it; gives the configuration, if it is known then, and the layers
+    /// that are still wanted.
+    async fn take_from_store(
+        &self,
+        export: &Export,
+        wanted: Option<HashSet<String>>,
+        packer: &Packer,
+        progress: &Progress,
+        done: &(dyn Fn(Packed, Coding) + Sync),
+    ) -> Result<(Option<Vec<u8>>, Option<HashSet<String>>)> {
+        let (Some(store), Some(mut wanted)) = (export.store(), wanted.clone()) else {
+            return Ok((self.config.clone(), wanted));
+        };
+        let config = self.config.clone().or_else(|| store.config(&self.id));
+        let Some(config) = config else {
+            // It takes an export anyway.
+            return Ok((None, Some(wanted)));
+        };
+        let layers = store.layers(&self.diff_ids);
+        let work = wanted.iter().filter_map(|diff_id| layers.get(diff_id)).cloned().map(|layer| {
+            let packer = packer.clone();
+            let reading = progress.reading(&layer.diff_id, layer.size);
+            (layer.size, move || Ok(pack_stored(&layer, &packer, &reading)))
+        });
+        let mut taken = Vec::new();
+        largest_first(work.collect::<Vec<_>>().into_iter(), |packed| {
+            if let Some(packed) = packed {
+                taken.push(packed.diff_id.clone());
+                done(packed, Coding::Plain);
+            }
+        })
+        .await?;
+        for diff_id in taken {
+            wanted.remove(&diff_id);
+        }
+        self.cache.remember_config(&self.id, &config);
+        Ok((Some(config), Some(wanted)))
     }
 
     /// A packed layer as a blob; the cache learns it.
@@ -199,7 +236,7 @@ impl Unpacked {
             (Coding::Gzip, _) | (Coding::Plain, Compression::Gzip) => OCI_LAYER_GZIP,
             (Coding::Zstd, _) | (Coding::Plain, Compression::Zstd) => OCI_LAYER_ZSTD,
         };
-        let Packed { diff_id, digest, slice } = packed;
+        let Packed { diff_id, digest, slice, .. } = packed;
         let (size, media_type) = (slice.len, media_type.to_owned());
         let known = KnownLayer { digest, size, media_type };
         self.cache.remember_layer(self.compression, &diff_id, &known);
@@ -269,26 +306,51 @@ fn manifest(config: &[u8], layers: &[(&str, &str, u64)]) -> Result<Manifest> {
     Ok(Manifest { digest: digest::of(&bytes), media_type: OCI_MANIFEST.to_owned(), bytes })
 }
 
-struct ArchiveLayer {
-    diff_id: String,
-    slice: Slice,
+/// Runs work on layers, a few at a time, the largest first, so that no core ends alone with it.
+async fn largest_first<T: Send + 'static>(
+    work: impl Iterator<Item = (u64, impl FnOnce() -> Result<T> + Send + 'static)>,
+    mut done: impl FnMut(T),
+) -> Result<()> {
+    let mut work: Vec<_> = work.collect();
+    work.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let mut running = stream::iter(work).map(|(_, work)| blocking(work)).buffer_unordered(LAYERS);
+    while let Some(outcome) = running.try_next().await? {
+        done(outcome);
+    }
+    Ok(())
 }
 
-impl ArchiveLayer {
-    /// Makes one layer a blob, and verifies it against what its configuration announces.
-    fn pack(self, packer: &Packer, source: &str, reading: &Reading) -> Result<(Packed, Coding)> {
-        let Self { diff_id, slice } = self;
-        let coding = slice.coding().map_err(no_room)?;
-        let packed = match coding {
-            Coding::Plain => packer.compress_slice(&slice, &|more| reading.add(more)),
-            // What is compressed is passed on as it is, but not unseen: a runtime would refuse it when it is pulled.
-            coding => packer.look_into(&slice, coding),
-        };
-        let packed = packed.map_err(|error| unreadable_layer(source, &diff_id, error))?;
-        check_layer(source, &diff_id, &packed)?;
-        reading.done(&diff_id, &packed.digest, packed.slice.len);
-        Ok((packed, coding))
+/// Makes a range of an archive a blob, and verifies it against what its configuration announces.
+fn pack_slice(
+    diff_id: &str,
+    slice: &Slice,
+    packer: &Packer,
+    source: &str,
+    reading: &Reading,
+) -> Result<(Packed, Coding)> {
+    let coding = slice.coding().map_err(no_room)?;
+    let packed = match coding {
+        Coding::Plain => packer.compress_slice(slice, &|more| reading.add(more)),
+        // What is compressed is passed on as it is, but not unseen: a runtime would refuse it when it is pulled.
+        coding => packer.look_into(slice, coding),
+    };
+    let packed = packed.map_err(|error| unreadable_layer(source, diff_id, error))?;
+    check_layer(source, diff_id, &packed)?;
+    reading.done(&packed);
+    Ok((packed, coding))
+}
+
+/// Packs a layer of an engine's storage; `None` where it cannot be read or is not what it should be: then it is
+/// exported.
+fn pack_stored(layer: &StoredLayer, packer: &Packer, reading: &Reading) -> Option<Packed> {
+    let packed = packer.compress(&mut layer.open().ok()?, &|more| reading.add(more)).ok()?;
+    if packed.diff_id != layer.diff_id {
+        // Only room is lost where it cannot be removed.
+        let _ = std::fs::remove_file(&*packed.slice.file);
+        return None;
     }
+    reading.done(&packed);
+    Some(packed)
 }
 
 /// Whether a layer is what its configuration announces.

@@ -21,6 +21,8 @@ use crate::image::slice::{CHUNK, Coding, Hashing, Slice, StopFlag, drain, fill};
 pub(in crate::image) struct Packed {
     /// The digest of the uncompressed bytes.
     pub(in crate::image) diff_id: String,
+    /// Uncompressed bytes.
+    pub(in crate::image) unpacked: u64,
     /// The digest of the compressed bytes.
     pub(in crate::image) digest: String,
     /// Where the compressed bytes are.
@@ -65,6 +67,7 @@ impl Packer {
         let mut first = self.pool.batch();
         self.read_batch(reader, &mut first, saw)?;
         let mut hasher = Sha256::new_with_prefix(&first.content);
+        let mut unpacked = first.content.len() as u64;
         let last = first.content.len() < BATCH;
         let first = self.pool.compress(first)?;
         if last {
@@ -92,6 +95,7 @@ impl Packer {
                             return Ok(());
                         }
                         hasher.update(&batch.content);
+                        unpacked += batch.content.len() as u64;
                         ahead = self.pool.compress(batch)?;
                     }
                 })();
@@ -103,7 +107,8 @@ impl Packer {
         }
         output.flush()?;
         let (digest, size) = output.finish();
-        Ok(Packed { diff_id: digest::finish(hasher), digest, slice: Slice::whole(path, size) })
+        let diff_id = digest::finish(hasher);
+        Ok(Packed { diff_id, unpacked, digest, slice: Slice::whole(path, size) })
     }
 
     fn read_batch(&self, reader: &mut impl Read, batch: &mut Batch, saw: &dyn Fn(u64)) -> io::Result<()> {
@@ -146,13 +151,11 @@ impl Packer {
     /// Describes a range that is compressed already, and what is in it.
     pub(in crate::image) fn look_into(&self, slice: &Slice, coding: Coding) -> io::Result<Packed> {
         let mut compressed = Hashing::new(slice.reader()?);
-        let content = {
+        let (content, unpacked) = {
             let buffered = io::BufReader::with_capacity(CHUNK, &mut compressed);
             match coding {
-                Coding::Zstd => {
-                    drain(&mut zstd::stream::read::Decoder::with_buffer(buffered)?, &self.stop)?.0
-                }
-                _ => drain(&mut MultiGzDecoder::new(buffered), &self.stop)?.0,
+                Coding::Zstd => drain(&mut zstd::stream::read::Decoder::with_buffer(buffered)?, &self.stop)?,
+                _ => drain(&mut MultiGzDecoder::new(buffered), &self.stop)?,
             }
         };
         // What stands after the last member is not content, but it is part of the blob.
@@ -161,7 +164,7 @@ impl Packer {
         if len != slice.len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(Packed { diff_id: digest::finish(content), digest, slice: slice.clone() })
+        Ok(Packed { diff_id: digest::finish(content), unpacked, digest, slice: slice.clone() })
     }
 }
 
