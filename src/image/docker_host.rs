@@ -195,6 +195,10 @@ impl DockerHost {
         Ok(Self { written: written.to_owned(), said_by, address, tls })
     }
 
+    fn is_https(&self) -> bool {
+        matches!(&self.address, Address::Http(url) if url.scheme() == "https")
+    }
+
     /// A client for this engine, and what its URLs begin with.
     ///
     /// # Errors
@@ -202,9 +206,12 @@ impl DockerHost {
     /// Usage when the TLS material cannot be read or used.
     pub(super) fn connect(&self, builder: ClientBuilder) -> Result<(Client, String)> {
         let mut builder = builder.no_proxy();
-        if let Some(tls) = &self.tls {
-            builder = tls.apply(builder)?;
-        }
+        builder = match &self.tls {
+            Some(tls) => tls.apply(builder)?,
+            // Reading the machine's certificates takes longer than all that is asked of an engine at hand.
+            None if !self.is_https() => builder.tls_certs_only([]),
+            None => builder,
+        };
         let base = match &self.address {
             #[cfg(unix)]
             Address::Socket(path) => {

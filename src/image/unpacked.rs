@@ -79,6 +79,11 @@ impl Unpacked {
         Self { source, id, diff_ids, config, known, origin, cache: cache.clone(), compression: *compression }
     }
 
+    /// The configuration, if it is known.
+    pub(super) fn config(&self) -> Option<&[u8]> {
+        self.config.as_deref()
+    }
+
     /// Blobs that are expected to come out: digests and sizes, from the cache.
     pub(super) fn expected(&self) -> Vec<(String, u64)> {
         let config = self.config.iter().map(|config| (digest::of(config), config.len() as u64));

@@ -9,13 +9,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
 use reqwest::header::HeaderValue;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Failure, printable};
 use super::bearer::Challenge;
 use super::client::REQUEST_LIMIT;
+use super::http::Http;
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::reference::DOCKER_HUB;
@@ -76,7 +77,7 @@ impl Token {
 /// The credentials of one registry, shared by all requests to it.
 pub(super) struct Auth {
     host: String,
-    http: Client,
+    http: Http,
     /// Where requests to the registry go.
     base: Url,
     provider: CredentialsProvider,
@@ -125,7 +126,7 @@ impl fmt::Debug for Auth {
 }
 
 impl Auth {
-    pub(super) fn new(host: &str, http: Client, base: Url, provider: CredentialsProvider) -> Self {
+    pub(super) fn new(host: &str, http: Http, base: Url, provider: CredentialsProvider) -> Self {
         Self { host: host.to_owned(), http, base, provider, state: Mutex::default() }
     }
 

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 
 use super::answer::{Answer, Failure, printable, unanswered};
 use super::auth::Credentials;
 use super::client::{REQUEST_LIMIT, is_loopback};
+use super::http::Http;
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::docker_config::Secreted;
@@ -97,7 +98,7 @@ impl Challenge {
     /// [`Failure::Denied`] when the token service does not accept the credentials, or wants some.
     pub(super) async fn fetch(
         &self,
-        http: &Client,
+        http: &Http,
         scope: &Scope,
         credentials: Option<&Credentials>,
         doing: &str,
@@ -131,7 +132,7 @@ impl Challenge {
         })
     }
 
-    fn request(&self, http: &Client, scope: &Scope, credentials: Option<&Credentials>) -> RequestBuilder {
+    fn request(&self, http: &Http, scope: &Scope, credentials: Option<&Credentials>) -> RequestBuilder {
         let mut scopes = scope.texts();
         scopes.extend_from_slice(&self.extra);
         if let Some(Credentials::IdentityToken(identity)) = credentials {

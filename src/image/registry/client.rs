@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use reqwest::redirect;
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 
 use super::answer::{Answer, Failure, printable, unanswered};
 use super::auth::{Auth, CredentialsProvider, Token};
+use super::http::Http;
 use super::retry::{Policy, attempts};
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,10 +18,6 @@ use crate::image::document;
 use crate::image::open::Manifest;
 use crate::image::reference::{DOCKER_HUB, Reference};
 
-/// Sent with every request.
-pub(in crate::image) const USER_AGENT: &str = concat!("landfall/", env!("CARGO_PKG_VERSION"));
-
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// For a request without a blob, from start to end.
 pub(super) const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 
@@ -34,7 +30,7 @@ pub struct Registry {
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    http: Client,
+    http: Http,
     pub(super) host: String,
     base: Url,
     /// Where the registry is by its name, which may differ from `base`.
@@ -66,17 +62,7 @@ impl Registry {
         let address = if host == DOCKER_HUB { "registry-1.docker.io" } else { host };
         let nominal = parse_base(&format!("{scheme}://{address}"))?;
         let base = endpoint.map_or_else(|| Ok(nominal.clone()), parse_base)?;
-        let mut builder = Client::builder()
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_LIMIT)
-            // A redirect of an upload cannot be followed with a body that streams, and one of a HEAD is an
-            // answer in itself.
-            .redirect(redirect::Policy::none());
-        if base.host_str().is_some_and(is_loopback) {
-            builder = builder.no_proxy();
-        }
-        let http =
-            builder.build().map_err(|error| Error::internal("cannot set up an HTTP client").source(error))?;
+        let http = Http::new(&base, !base.host_str().is_some_and(is_loopback))?;
         let auth = Auth::new(host, http.clone(), base.clone(), credentials);
         Ok(Self { inner: Arc::new(Inner { http, host: host.to_owned(), base, nominal, auth, policy }) })
     }

@@ -2,6 +2,7 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
+//! | `http` | the HTTP clients of one registry |
 //! | `client` | one registry: its address, its manifests |
 //! | `auth` | what is sent as `Authorization`, and when it is fetched anew |
 //! | `answer`, `retry` | what an answer means, and when to try again |
@@ -15,6 +16,7 @@ mod bearer;
 mod body;
 mod client;
 mod fetch;
+mod http;
 mod push;
 mod retry;
 mod scope;
@@ -31,8 +33,8 @@ mod tests;
 
 pub(super) use answer::printable;
 pub use auth::{Credentials, CredentialsProvider};
-pub(super) use client::USER_AGENT;
 pub use client::{Registry, missing_repository};
 pub(super) use fetch::fetch;
+pub(super) use http::USER_AGENT;
 pub(super) use push::side_by_side;
 pub use push::{Destination, Pushed, push, settle};

@@ -351,15 +351,18 @@ async fn send_unpacked(
         let out = out;
         unpacked.pack(wanted, image.scratch_dir()?, &out, progress).await
     };
-    let sending = sender.send(layers.values().cloned().collect(), &there, packed);
-    let (outcome, (sent, bytes_sent)) = tokio::try_join!(packing, sending)?;
+    // A configuration that is known beforehand goes while layers are packed.
+    let known_config = unpacked.config().map(|config| config_blob(config.to_vec()));
+    let ready = layers.values().cloned().chain(known_config.clone()).collect();
+    let sending = sender.send(ready, &there, packed);
+    let (outcome, (sent, mut bytes_sent)) = tokio::try_join!(packing, sending)?;
     layers.extend(sent);
     let config = config_blob(outcome.config.clone());
-    if !expected.iter().any(|(digest, _)| *digest == config.digest) {
+    if known_config.is_none_or(|known| known.digest != config.digest) {
         there = to.which_exist(std::iter::once(config.digest.as_str())).await?;
+        bytes_sent += sender.send(vec![config], &there, nothing_later()).await?.1;
     }
-    let (_, config_sent) = sender.send(vec![config], &there, nothing_later()).await?;
-    Ok((unpacked.write(outcome, &layers)?, bytes_sent + config_sent))
+    Ok((unpacked.write(outcome, &layers)?, bytes_sent))
 }
 
 fn nothing_later() -> UnboundedReceiver<(String, Blob)> {
