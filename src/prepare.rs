@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use futures_util::future::try_join_all;
 
 use crate::aws::{Aws, PutOutcome};
-use crate::config::{Config, ImageConfig, ServiceConfig, TaskDefinitionSource};
+use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
 use crate::emit::Emitter;
 use crate::envfile::{self, CanonicalEnvFile, StoreKey};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
-use crate::image::{Destination, OpenImage, Progress, Registries, push, settle};
+use crate::image::{Destination, OpenImage, Progress, Reference, Registries, push, settle, survey};
 use crate::logins::Workbench;
 use crate::plan::{EnvFileFacts, ImageFacts, Snapshot, check_platform};
 use crate::targets::{Target, create_missing, look, open_options};
@@ -52,10 +52,12 @@ impl Prepared {
         let ((live, live_definition, base, latest), account) = tokio::try_join!(live, account)?;
         let partition = live.task_definition.split(':').nth(1).unwrap_or("aws").to_owned();
 
+        let images = Images { base: &base, running: &live_definition, aws, workbench, registries, events };
+        let images = &images;
         let containers = service.containers.iter().filter_map(|container| {
             let image = container.image.as_ref()?;
-            let (name, base) = (container.name.clone().map_or_else(|| base.only_container(), Ok), &base);
-            Some(async move { look_at_image(name?, image, base, aws, workbench, registries, events).await })
+            let name = container.name.clone().map_or_else(|| base.only_container(), Ok);
+            Some(async move { images.look_at(name?, image).await })
         });
         let images = try_join_all(containers);
         let store = config.env_store.as_ref();
@@ -206,54 +208,77 @@ fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<Local
     Ok(files)
 }
 
-async fn look_at_image(
-    container: String,
-    image: &ImageConfig,
-    definition: &TaskDefinition,
-    aws: &Aws,
-    workbench: &Workbench,
-    registries: &Registries,
-    events: &Emitter,
-) -> Result<(ImageFacts, Option<(OpenImage, Vec<Target>)>)> {
-    let target = image.target().clone();
-    match image {
-        ImageConfig::Existing(reference) => {
-            let registry = registries(reference)?;
-            let digest = registry.resolve(reference).await?.ok_or_else(|| {
-                Error::new(ErrorKind::Preflight, format!("the image {reference} does not exist"))
-                    .hint("Push it first, or let Landfall push it: --from docker:NAME or oci:DIR.")
-            })?;
-            let facts =
-                ImageFacts { container, target, digest, ours: false, present: true, variants: Vec::new() };
-            Ok((facts, None))
-        }
-        ImageConfig::Push(push) => {
-            let options = open_options(push, workbench, registries);
-            let (mut open, targets) = tokio::try_join!(
-                crate::image::open(&push.from, &options),
-                look(push, Some(aws), registries)
-            )?;
-            // Before the time that packing takes.
-            check_platform(definition, &container, open.variants())?;
-            for note in open.notes() {
-                events.warn(format!("{}: {note}", open.source()), None);
+/// What looking at images takes.
+struct Images<'a> {
+    /// What the new revision is made from.
+    base: &'a TaskDefinition,
+    /// What the service runs.
+    running: &'a TaskDefinition,
+    aws: &'a Aws,
+    workbench: &'a Workbench,
+    registries: &'a Registries,
+    events: &'a Emitter,
+}
+
+impl Images<'_> {
+    /// Facts about an image; and where it is to be pushed, the image and where it goes.
+    async fn look_at(
+        &self,
+        container: String,
+        image: &ImageConfig,
+    ) -> Result<(ImageFacts, Option<(OpenImage, Vec<Target>)>)> {
+        match image {
+            ImageConfig::Existing(reference) => Ok((self.existing(container, reference).await?, None)),
+            ImageConfig::Push(push) => {
+                let (facts, image, targets) = self.to_push(container, push).await?;
+                Ok((facts, Some((image, targets))))
             }
-            let Some(first) = targets.first() else {
-                return Err(Error::internal("a push has no destination"));
-            };
-            let progress = Progress::new(events.clone(), &container);
-            let digest = settle(&mut open, &first.destination, &progress).await?;
-            let there = try_join_all(targets.iter().map(|target| target.destination.has(&digest))).await?;
-            let facts = ImageFacts {
-                container,
-                target,
-                ours: true,
-                present: there.into_iter().all(|there| there),
-                variants: open.variants().to_vec(),
-                digest,
-            };
-            Ok((facts, Some((open, targets))))
         }
+    }
+
+    async fn existing(&self, container: String, reference: &Reference) -> Result<ImageFacts> {
+        let registry = (self.registries)(reference)?;
+        let digest = registry.resolve(reference).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Preflight, format!("the image {reference} does not exist"))
+                .hint("Push it first, or let Landfall push it: --from docker:NAME or oci:DIR.")
+        })?;
+        // What runs already needs no second look.
+        let runs = self.running.image(&container) == Some(reference.with_digest(&digest).as_str());
+        let variants = if runs { Vec::new() } else { survey(&registry, reference).await? };
+        let target = reference.clone();
+        Ok(ImageFacts { container, target, digest, ours: false, present: true, variants })
+    }
+
+    async fn to_push(
+        &self,
+        container: String,
+        push: &PushConfig,
+    ) -> Result<(ImageFacts, OpenImage, Vec<Target>)> {
+        let options = open_options(push, self.workbench, self.registries);
+        let (mut open, targets) = tokio::try_join!(
+            crate::image::open(&push.from, &options),
+            look(push, Some(self.aws), self.registries)
+        )?;
+        // Before the time that packing takes.
+        check_platform(self.base, &container, open.variants())?;
+        for note in open.notes() {
+            self.events.warn(format!("{}: {note}", open.source()), None);
+        }
+        let Some(first) = targets.first() else {
+            return Err(Error::internal("a push has no destination"));
+        };
+        let progress = Progress::new(self.events.clone(), &container);
+        let digest = settle(&mut open, &first.destination, &progress).await?;
+        let there = try_join_all(targets.iter().map(|target| target.destination.has(&digest))).await?;
+        let facts = ImageFacts {
+            container,
+            target: push.target().clone(),
+            ours: true,
+            present: there.into_iter().all(|there| there),
+            variants: open.variants().to_vec(),
+            digest,
+        };
+        Ok((facts, open, targets))
     }
 }
 

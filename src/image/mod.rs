@@ -51,6 +51,6 @@ pub use open::{Blob, Manifest, OpenImage, OpenOptions, Registries, Variant, open
 pub use progress::Progress;
 pub use reference::{EcrHost, Reference};
 pub use registry::{
-    Credentials, CredentialsProvider, Destination, Pushed, Registry, missing_repository, push, settle,
+    Credentials, CredentialsProvider, Destination, Pushed, Registry, missing_repository, push, settle, survey,
 };
 pub use source::{DockerOptions, Source};

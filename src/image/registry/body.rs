@@ -1,6 +1,6 @@
 //! The body of an upload: a blob, read ahead of the network, and verified before its last bytes are sent.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::image::digest;
 use crate::image::open::{Blob, Content};
 use crate::image::progress::Meter;
-use crate::image::slice::{CHUNK, Slice, fill};
+use crate::image::slice::{CHUNK, Slice};
 
 /// Chunks that wait for the network; a few of these are all the memory that a blob takes.
 const CHUNKS_AHEAD: usize = 2;
@@ -115,10 +115,12 @@ fn read(
     let mut reader = slice.reader().map_err(unreadable)?;
     let mut left = expected.size;
     loop {
-        let mut chunk = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
-        let filled = fill(&mut reader, &mut chunk).map_err(unreadable)?;
-        left -= filled as u64;
-        if filled < chunk.len() {
+        let wanted = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        // Not filled with zeros first: that would cost as much as reading from the page cache.
+        let mut chunk = Vec::with_capacity(wanted);
+        reader.by_ref().take(wanted as u64).read_to_end(&mut chunk).map_err(unreadable)?;
+        left -= chunk.len() as u64;
+        if chunk.len() < wanted {
             return Err(format!("the file {file} ends {left} bytes too early"));
         }
         if let Some(hasher) = &mut hasher {

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::image::digest;
 use crate::image::document::{self, Descriptor, Document, Platform, is_image_config};
 use crate::image::layout::{CONFIG_LIMIT, DEPTH_LIMIT, Found, Holdings, MANIFEST_COUNT_LIMIT, walk};
+use crate::image::open::Variant;
 use crate::image::reference::Reference;
 
 /// Documents that are fetched at a time.
@@ -83,6 +84,16 @@ pub(in crate::image) async fn fetch(registry: &Registry, reference: &Reference) 
     let holdings =
         Holdings::Repository { registry: registry.clone(), repository: repository.clone(), documents };
     walk(&holdings, &top)
+}
+
+/// What an image of a registry can run on, and the room that it needs there. What is no image (an attestation, an
+/// artifact, an index of nothing else) is told here: a task could not run it (AWS facts 6.4).
+///
+/// # Errors
+///
+/// As for a source of a push.
+pub async fn survey(registry: &Registry, reference: &Reference) -> Result<Vec<Variant>> {
+    Ok(fetch(registry, reference).await?.variants)
 }
 
 fn lies(found: &str, name: &str, host: &str) -> Error {

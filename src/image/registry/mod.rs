@@ -35,6 +35,7 @@ pub(super) use answer::printable;
 pub use auth::{Credentials, CredentialsProvider};
 pub use client::{Registry, missing_repository};
 pub(super) use fetch::fetch;
+pub use fetch::survey;
 pub(super) use http::USER_AGENT;
 pub(super) use push::side_by_side;
 pub use push::{Destination, Pushed, push, settle};
