@@ -4,6 +4,7 @@
 //! ```text
 //! DIR/v1/layers/RECIPE/<hex of the uncompressed digest>   digest, size and media type of the blob
 //! DIR/v1/configs/<hex of the image id>                    the configuration, byte for byte
+//! DIR/v1/places/<hash of the host>/<hex of the digest>    a repository of that registry that has the blob
 //! ```
 //!
 //! Nothing here is needed: an entry that is missing, damaged or cannot be written costs time alone. A wrong
@@ -22,6 +23,7 @@ use super::compression::Compression;
 use super::digest;
 use super::layout::CONFIG_LIMIT;
 use super::pack::recipe;
+use super::reference::Reference;
 
 /// Files in one directory of the cache. When there are more, the older half goes.
 const FILES_LIMIT: usize = 4096;
@@ -62,6 +64,28 @@ impl Cache {
         Some(self.dir.as_ref()?.join("configs").join(digest::hex_part(image_id)?))
     }
 
+    fn place_file(&self, host: &str, digest: &str) -> Option<PathBuf> {
+        let host = digest::of(host.as_bytes());
+        let places = self.dir.as_ref()?.join("places").join(digest::hex_part(&host)?.get(..16)?);
+        Some(places.join(digest::hex_part(digest)?))
+    }
+
+    /// A repository of a registry that had the blob the last time.
+    pub(super) fn place(&self, host: &str, digest: &str) -> Option<String> {
+        let repository = fs::read_to_string(self.place_file(host, digest)?).ok()?;
+        // What is no name of a repository has no place in a URL.
+        let reference: Reference = format!("{host}/{repository}").parse().ok()?;
+        (reference.repository == repository).then_some(repository)
+    }
+
+    pub(super) fn remember_place(&self, host: &str, digest: &str, repository: &str) {
+        if let Some(file) = self.place_file(host, digest)
+            && fs::read(&file).ok().as_deref() != Some(repository.as_bytes())
+        {
+            write(&file, repository.as_bytes());
+        }
+    }
+
     /// What the layer with this uncompressed digest became.
     pub(super) fn layer(&self, compression: Compression, diff_id: &str) -> Option<KnownLayer> {
         let bytes = fs::read(self.layer_file(compression, diff_id)?).ok()?;
@@ -96,6 +120,8 @@ fn write(file: &Path, bytes: &[u8]) {
         .and_then(|mut temporary| temporary.write_all(bytes).map(|()| temporary));
     if let Ok(temporary) = written
         && temporary.persist(file).is_ok()
+        // Looking through a directory takes longer than writing a file of it.
+        && fastrand::u32(..64) == 0
     {
         prune(dir);
     }
@@ -140,6 +166,18 @@ mod tests {
         assert_eq!(cache.layer(Compression::Zstd, &layer), None);
         cache.remember_config(&layer, b"{}");
         assert_eq!(cache.config(&layer).as_deref(), Some(&b"{}"[..]));
+    }
+
+    #[test]
+    fn a_place_is_known_for_its_registry_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        let blob = digest::of(b"blob");
+        cache.remember_place("a.example", &blob, "team/app");
+        assert_eq!(cache.place("a.example", &blob).as_deref(), Some("team/app"));
+        assert_eq!(cache.place("b.example", &blob), None);
+        fs::write(cache.place_file("a.example", &blob).unwrap(), "../x?mount=y").unwrap();
+        assert_eq!(cache.place("a.example", &blob), None);
     }
 
     #[test]
@@ -188,7 +226,7 @@ mod tests {
         for number in 0..FILES_LIMIT {
             fs::write(configs.join(number.to_string()), "").unwrap();
         }
-        cache.remember_config(&digest::of(b"last"), b"{}");
+        prune(&configs);
         assert!(fs::read_dir(&configs).unwrap().count() <= FILES_LIMIT);
     }
 }

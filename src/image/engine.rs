@@ -12,6 +12,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
+use super::cache::Cache;
 use super::docker_host::DockerHost;
 use super::document::Platform;
 use super::engine_store::{EngineStore, GraphDriver};
@@ -48,6 +49,7 @@ pub(super) async fn open(name: &str, options: &OpenOptions, source: String) -> R
         variants: vec![Variant { platform: platform.name().unwrap_or_default(), size }],
         notes: Vec::new(),
         scratch: Some(scratch()?),
+        cache: Cache::disabled(),
     })
 }
 

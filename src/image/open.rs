@@ -109,6 +109,8 @@ pub struct OpenImage {
     /// What a person should know before it is pushed.
     pub(super) notes: Vec<String>,
     pub(super) scratch: Option<TempDir>,
+    /// Where it is remembered which repositories have which blobs.
+    pub(super) cache: Cache,
 }
 
 #[derive(Debug)]
@@ -154,7 +156,8 @@ impl OpenImage {
 
     pub(super) fn written(source: String, image: layout::Found, scratch: Option<TempDir>) -> Self {
         let layout::Found { written, variants, notes } = image;
-        Self { source, form: Form::Written(written), variants, notes, scratch }
+        let cache = Cache::disabled();
+        Self { source, form: Form::Written(written), variants, notes, scratch, cache }
     }
 }
 
@@ -165,6 +168,11 @@ impl OpenImage {
 /// Usage when what the source names is missing or broken; Preflight when the Docker engine cannot be reached
 /// or does not have the image; Registry when a source in a registry cannot be read.
 pub async fn open(source: &Source, options: &OpenOptions) -> Result<OpenImage> {
+    let image = open_source(source, options).await?;
+    Ok(OpenImage { cache: options.cache.clone(), ..image })
+}
+
+async fn open_source(source: &Source, options: &OpenOptions) -> Result<OpenImage> {
     let text = source.to_string();
     match source {
         Source::OciLayout { dir, reference } => {
@@ -274,6 +282,7 @@ fn open_archive(
                 variants: vec![Variant { platform: saved.parsed.platform.name().unwrap_or_default(), size }],
                 notes: Vec::new(),
                 scratch: Some(scratch_dir.map_or_else(scratch, Ok)?),
+                cache: Cache::disabled(),
             })
         }
     }

@@ -13,6 +13,7 @@ use super::client::{Inner, Registry};
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, Event, Transfer};
+use crate::image::cache::Cache;
 use crate::image::document::{DOCKER_LIST, OCI_INDEX};
 use crate::image::open::{Blob, Content, Form, Manifest, OpenImage, Written};
 use crate::image::progress::{Meter, Progress, millis};
@@ -24,6 +25,8 @@ const LOOKUPS: usize = 16;
 /// Blobs that are sent at a time: loopback is full at two or three, a real network wants about four, and many
 /// make ECR reset connections (registry facts 1, AWS facts 6.2).
 const UPLOADS: usize = 4;
+/// Bytes of a blob from which on it is worth to remember where it is.
+const WORTH_MOUNTING: u64 = 64 * 1024;
 /// Manifests that are sent at a time.
 const MANIFESTS: usize = 4;
 
@@ -319,7 +322,7 @@ impl Pushing<'_> {
 
     /// Sends the blobs that are missing; how many bytes that took. Afterwards the manifests are known.
     async fn send_blobs(&mut self, to: &Destination) -> Result<u64> {
-        let sender = Sender { to, progress: self.progress };
+        let sender = Sender { to, cache: &self.image.cache, progress: self.progress };
         match self.form() {
             Ok(written) => {
                 let there = to.which_exist(written.blobs.iter().map(|blob| blob.digest.as_str())).await?;
@@ -341,7 +344,7 @@ async fn send_unpacked(
     image: &OpenImage,
     sender: &Sender<'_>,
 ) -> Result<(Written, u64)> {
-    let Sender { to, progress } = sender;
+    let Sender { to, progress, .. } = sender;
     let expected = unpacked.expected();
     let mut there = to.which_exist(expected.iter().map(|(digest, _)| digest.as_str())).await?;
     let (mut layers, wanted) = unpacked.split(&there, &to.content());
@@ -372,6 +375,7 @@ fn nothing_later() -> UnboundedReceiver<(String, Blob)> {
 /// Sends blobs to one repository.
 struct Sender<'a> {
     to: &'a Destination,
+    cache: &'a Cache,
     progress: &'a Progress,
 }
 
@@ -410,6 +414,7 @@ impl Sender<'_> {
         let (exist, missing): (Vec<Blob>, Vec<Blob>) =
             blobs.into_iter().partition(|blob| there.contains(&blob.digest));
         for blob in exist {
+            self.remember(&blob);
             self.progress.pushed(&blob.digest, blob.size, Transfer::Exists, 0);
         }
         let mut queue: BinaryHeap<Queued> = missing.into_iter().map(Queued).collect();
@@ -442,6 +447,23 @@ impl Sender<'_> {
         }
     }
 
+    /// Another repository of this registry that has the blob, or had it the last time.
+    fn mount_from(&self, blob: &Blob) -> Option<String> {
+        let Reference { host, repository, .. } = &self.to.repository;
+        let found = match &blob.content {
+            Content::Remote(registry, repository) if registry.host() == host => Some(repository.clone()),
+            _ => self.cache.place(host, &blob.digest),
+        };
+        found.filter(|found| found != repository)
+    }
+
+    fn remember(&self, blob: &Blob) {
+        if blob.size >= WORTH_MOUNTING {
+            let Reference { host, repository, .. } = &self.to.repository;
+            self.cache.remember_place(host, &blob.digest, repository);
+        }
+    }
+
     /// Sends one blob, after asking for it if nobody has; how many bytes that took.
     async fn send_one(&self, blob: Blob, ask: bool) -> Result<u64> {
         let inner = self.to.inner();
@@ -449,8 +471,10 @@ impl Sender<'_> {
         let outcome = if ask && !self.to.is_new && inner.has_blob(&self.to.repository, &blob.digest).await? {
             Transfer::Exists
         } else {
-            inner.upload(&self.to.repository, &blob, &meter).await?
+            let mount = self.mount_from(&blob);
+            inner.upload(&self.to.repository, &blob, mount.as_deref(), &meter).await?
         };
+        self.remember(&blob);
         self.progress.pushed(&blob.digest, blob.size, outcome, meter.elapsed_ms());
         Ok(if outcome == Transfer::Uploaded { blob.size } else { 0 })
     }

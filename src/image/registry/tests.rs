@@ -13,6 +13,7 @@ use super::{Credentials, CredentialsProvider, Destination, Pushed, Registry};
 use crate::emit::Emitter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Transfer};
+use crate::image::Cache;
 use crate::image::testing::{Layout, simple};
 use crate::image::{OpenImage, Progress, Reference};
 use crate::secret::Secret;
@@ -448,5 +449,47 @@ fn loopback_is_spoken_to_in_plain_http_and_all_else_over_tls() {
     assert_eq!(base("docker.io"), "https://registry-1.docker.io/v2/");
     for endpoint in ["127.0.0.1:4000", "ftp://x", "http://user:pw@x"] {
         assert!(Registry::new("a.example", Some(endpoint), tokens().0).is_err(), "{endpoint}");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_another_repository_had_is_mounted_or_sent_after_all() {
+    let layout = simple();
+    let folder = tempfile::tempdir().unwrap();
+    let mut image = layout.open(None).unwrap();
+    image.cache = Cache::at(folder.path());
+    let large = image.blobs().iter().max_by_key(|blob| blob.size).unwrap().digest.clone();
+    // 201: mounted; 202: an ordinary upload; 403 and 404: the other repository is not ours, or gone.
+    for (status, sent) in [(201, 2), (202, 3), (403, 3), (404, 3)] {
+        let mounted = large.clone();
+        let fake = scripted(move |request, store| {
+            // The fake keeps the blobs of all repositories together.
+            if request.is("HEAD", "/team/app/blobs/") {
+                return Some(Reply::new(404));
+            }
+            if !request.is("POST", "mount=sha256") || status == 202 {
+                return None;
+            }
+            if status == 201 {
+                store.blobs.insert(mounted.clone());
+            }
+            Some(Reply::new(status))
+        })
+        .await;
+        let registry = registry(&fake);
+        push_with(&registry, &image, "team/base:v1").await.0.unwrap();
+        assert_eq!(fake.count("POST", "mount="), 0, "nothing was known of this registry's repositories");
+        let before = fake.count("PUT", "/uploads/");
+        let (pushed, events) = push_with(&registry, &image, "team/app:v1").await;
+        pushed.unwrap();
+        assert_eq!(fake.count("POST", "mount="), 1, "small blobs are not worth it");
+        assert_eq!(fake.count("POST", "from=team%2Fbase"), 1);
+        assert_eq!(fake.count("PUT", "/uploads/") - before, sent, "{status}");
+        let outcome = if status == 201 { Transfer::Mounted } else { Transfer::Uploaded };
+        let told = events.iter().any(|event| {
+            matches!(event, Event::BlobPushed { digest, outcome: how, .. } if *digest == large && *how == outcome)
+        });
+        assert!(told, "{status}: {events:?}");
+        std::fs::remove_dir_all(folder.path().join("v1/places")).unwrap();
     }
 }

@@ -18,7 +18,7 @@ use super::retry::attempts;
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Transfer;
-use crate::image::open::{Blob, Content};
+use crate::image::open::Blob;
 use crate::image::progress::Meter;
 use crate::image::reference::Reference;
 
@@ -55,7 +55,8 @@ impl Inner {
         }
     }
 
-    /// Sends a blob, as often as it takes; or has it mounted, when another repository of this registry has it.
+    /// Sends a blob, as often as it takes; or has it mounted from `mount`, another repository of this registry that
+    /// is thought to have it.
     ///
     /// # Errors
     ///
@@ -65,13 +66,14 @@ impl Inner {
         &self,
         target: &Reference,
         blob: &Blob,
+        mount: Option<&str>,
         meter: &Arc<Meter>,
     ) -> Result<Transfer> {
         let doing = &format!("push the blob {} to {}/{}", blob.digest, self.host, target.repository);
         // After a broken attempt nobody knows whether the registry has the blob: asking is cheaper than sending.
         let ambiguous = &AtomicBool::new(false);
         let scope = Scope::push(&target.repository);
-        let scope = &match self.mount_from(target, blob) {
+        let scope = &match mount {
             Some(repository) => scope.mounting_from(repository),
             None => scope,
         };
@@ -82,34 +84,23 @@ impl Inner {
                 return Ok(Transfer::Uploaded);
             }
             meter.restart();
-            let outcome = self.upload_once(target, blob, &token, meter, doing).await;
+            let outcome = self.upload_once(target, blob, mount, &token, meter, doing).await;
             ambiguous.store(matches!(outcome, Err(Failure::Again { .. })), Ordering::Relaxed);
             outcome
         })
         .await
     }
 
-    /// Another repository of this registry that has the blob.
-    fn mount_from<'a>(&self, target: &Reference, blob: &'a Blob) -> Option<&'a str> {
-        match &blob.content {
-            Content::Remote(registry, repository)
-                if registry.host() == self.host && *repository != target.repository =>
-            {
-                Some(repository)
-            }
-            _ => None,
-        }
-    }
-
     async fn upload_once(
         &self,
         target: &Reference,
         blob: &Blob,
+        mount: Option<&str>,
         token: &Token,
         meter: &Arc<Meter>,
         doing: &str,
     ) -> Result<Transfer, Failure> {
-        let url = match self.start_upload(target, blob, token, doing).await? {
+        let url = match self.start_upload(target, blob, mount, token, doing).await? {
             Session::Open(url) => url,
             Session::Over(outcome) => return Ok(outcome),
         };
@@ -171,16 +162,25 @@ impl Inner {
         &self,
         target: &Reference,
         blob: &Blob,
+        mount: Option<&str>,
         token: &Token,
         doing: &str,
     ) -> Result<Session, Failure> {
-        let mut from = self.url(&format!("/v2/{}/blobs/uploads/", target.repository));
-        let mount = self.mount_from(target, blob);
-        if let Some(repository) = mount {
-            from.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", repository);
-        }
-        let request = self.request(Method::POST, from.clone(), token).header(CONTENT_LENGTH, 0);
-        let answer = self.send(request, doing).await.map_err(|failure| hint_at_ecr(failure, target))?;
+        let from = self.url(&format!("/v2/{}/blobs/uploads/", target.repository));
+        let post = |url: Url| self.request(Method::POST, url, token).header(CONTENT_LENGTH, 0);
+        let ask = async |url: Url| {
+            self.send(post(url), doing).await.map_err(|failure| hint_at_ecr(failure, target))
+        };
+        let answer = match mount {
+            Some(repository) => {
+                let mut url = from.clone();
+                url.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", repository);
+                let answer = ask(url).await?;
+                // Who may not read the other repository, or finds it gone, can still send the blob.
+                if answer.status.is_client_error() { ask(from.clone()).await? } else { answer }
+            }
+            None => ask(from.clone()).await?,
+        };
         match answer.status {
             StatusCode::CREATED if mount.is_some() => return Ok(Session::Over(Transfer::Mounted)),
             StatusCode::CREATED => return Ok(Session::Over(Transfer::Exists)),
