@@ -480,7 +480,7 @@ async fn a_blob_that_another_repository_had_is_mounted_or_sent_after_all() {
         push_with(&registry, &image, "team/base:v1").await.0.unwrap();
         assert_eq!(fake.count("POST", "mount="), 0, "nothing was known of this registry's repositories");
         let before = fake.count("PUT", "/uploads/");
-        let (pushed, events) = push_with(&registry, &image, "team/app:v1").await;
+        let (pushed, events) = push_with(&registry, &image, "team/app:v2").await;
         pushed.unwrap();
         assert_eq!(fake.count("POST", "mount="), 1, "small blobs are not worth it");
         assert_eq!(fake.count("POST", "from=team%2Fbase"), 1);
