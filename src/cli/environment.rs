@@ -44,6 +44,7 @@ impl Environment {
         let docker_file = docker_folder.as_ref().map(|folder| folder.join("config.json"));
         Workbench {
             docker: DockerOptions {
+                never_read_store: self.get("LANDFALL_ENGINE_STORE") == Some("never"),
                 host: self.get("DOCKER_HOST").map(str::to_owned),
                 context: self.get("DOCKER_CONTEXT").map(str::to_owned),
                 config_folder: docker_folder,

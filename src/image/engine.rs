@@ -39,7 +39,7 @@ pub(super) async fn open(name: &str, options: &OpenOptions, source: String) -> R
     let engine = Engine::new(&options.docker)?;
     let Inspected { id, platform, root_fs, graph_driver, size } = engine.inspect(name).await?;
     let diff_ids = root_fs.layers;
-    let store = EngineStore::of(&graph_driver);
+    let store = EngineStore::of(&graph_driver).filter(|_| !options.docker.never_read_store);
     let export = Export { engine, name: name.to_owned(), source: source.clone(), store };
     let origin = Origin::Engine(Box::new(export));
     let unpacked = Unpacked::new(source.clone(), id, diff_ids, None, origin, options);

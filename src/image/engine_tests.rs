@@ -190,11 +190,12 @@ async fn an_engine_that_is_not_there_is_named_with_docker_host() {
 }
 
 /// Pushes the image of a storage on this machine; how often it was exported, and the pushed manifest's digest.
-async fn push_stored(store: &FakeStore) -> (usize, String) {
+async fn push_stored(store: &FakeStore, never: bool) -> (usize, String) {
     let export = Reply::new(200).body(modern(&store.layers(), &store.layers()));
     let (engine, exports) = engine(store.inspected(), export).await;
     let (registry, destination) = registry().await;
-    let options = options_for(&engine, Cache::disabled());
+    let mut options = options_for(&engine, Cache::disabled());
+    options.docker.never_read_store = never;
     let image = open("app:v1", &options, "docker:app:v1".to_owned()).await.unwrap();
     let pushed = push(&image, &[destination], &progress()).await.unwrap();
     assert_eq!(registry.count("PUT", "/uploads/"), 4);
@@ -203,8 +204,9 @@ async fn push_stored(store: &FakeStore) -> (usize, String) {
 
 #[tokio::test]
 async fn layers_that_can_be_read_where_they_are_need_no_export() {
-    let (exports, digest) = push_stored(&FakeStore::new()).await;
+    let (exports, digest) = push_stored(&FakeStore::new(), false).await;
     assert_eq!(exports, 0);
+    assert_eq!(push_stored(&FakeStore::new(), true).await, (1, digest.clone()), "unless that is not wanted");
 
     // A storage is not to be trusted: what is not what it should be is exported, and the image is the same.
     let changed = FakeStore::new();
@@ -212,6 +214,6 @@ async fn layers_that_can_be_read_where_they_are_need_no_export() {
     let gone = FakeStore::new();
     std::fs::remove_dir_all(gone.root.path().join("image/overlay2/imagedb")).unwrap();
     for store in [changed, gone] {
-        assert_eq!(push_stored(&store).await, (1, digest.clone()));
+        assert_eq!(push_stored(&store, false).await, (1, digest.clone()));
     }
 }

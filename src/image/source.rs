@@ -49,6 +49,8 @@ pub enum Source {
 /// What decides which Docker engine is meant, as for the `docker` command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DockerOptions {
+    /// Have every image exported, also where the engine's storage could be read.
+    pub never_read_store: bool,
     /// The value of `DOCKER_HOST`; `None` means the engine of the context, or a default socket.
     pub host: Option<String>,
     /// The value of `DOCKER_CONTEXT`; `None` means the current context of `config.json`.
