@@ -191,10 +191,11 @@ async fn pack(
 /// image is not what its digest says, or a destination demands another digest; Registry when a registry refuses or
 /// breaks off beyond the retries.
 pub async fn push(image: &OpenImage, to: &[Destination], progress: &Progress) -> Result<Pushed> {
-    let mut pushing = Pushing { image, written: None, progress };
+    let mut pushing = Pushing { image, written: None, complete: Vec::new(), progress };
     let mut all = Pushed { digest: String::new(), bytes_sent: 0, outcome: Transfer::Exists };
     for destination in to {
         let pushed = pushing.push_to(destination).await?;
+        pushing.complete.push(&destination.repository);
         all.digest = pushed.digest;
         all.bytes_sent += pushed.bytes_sent;
         if pushed.outcome != Transfer::Exists {
@@ -209,10 +210,12 @@ struct Pushing<'a> {
     image: &'a OpenImage,
     /// What it is, once its layers are packed.
     written: Option<Written>,
+    /// Repositories that have all of it.
+    complete: Vec<&'a Reference>,
     progress: &'a Progress,
 }
 
-impl Pushing<'_> {
+impl<'a> Pushing<'a> {
     /// The image's manifests, or what is to be packed for them.
     fn form(&self) -> Result<&Written, &Unpacked> {
         match (&self.written, &self.image.form) {
@@ -229,7 +232,7 @@ impl Pushing<'_> {
         }
     }
 
-    async fn push_to(&mut self, to: &Destination) -> Result<Pushed> {
+    async fn push_to(&mut self, to: &'a Destination) -> Result<Pushed> {
         let started = Instant::now();
         let (inner, progress) = (to.inner(), self.progress);
         inner.expect_host(&to.repository)?;
@@ -318,8 +321,13 @@ impl Pushing<'_> {
     }
 
     /// Sends the blobs that are missing; how many bytes that took. Afterwards the manifests are known.
-    async fn send_blobs(&mut self, to: &Destination) -> Result<u64> {
-        let sender = Sender { to, progress: self.progress };
+    async fn send_blobs(&mut self, to: &'a Destination) -> Result<u64> {
+        let other = self
+            .complete
+            .iter()
+            .find(|other| other.host == to.repository.host && other.repository != to.repository.repository);
+        let other = other.map(|other| other.repository.as_str());
+        let sender = Sender { to, other, progress: self.progress };
         match self.form() {
             Ok(written) => {
                 let there = to.which_exist(written.blobs.iter().map(|blob| blob.digest.as_str())).await?;
@@ -341,7 +349,7 @@ async fn send_unpacked(
     image: &OpenImage,
     sender: &Sender<'_>,
 ) -> Result<(Written, u64)> {
-    let Sender { to, progress } = sender;
+    let Sender { to, progress, .. } = sender;
     let expected = unpacked.expected();
     let mut there = to.which_exist(expected.iter().map(|(digest, _)| digest.as_str())).await?;
     let (mut layers, wanted) = unpacked.split(&there, &to.content());
@@ -369,6 +377,8 @@ fn nothing_later() -> UnboundedReceiver<(String, Blob)> {
 /// Sends blobs to one repository.
 struct Sender<'a> {
     to: &'a Destination,
+    /// Another repository of its registry that has all of the image.
+    other: Option<&'a str>,
     progress: &'a Progress,
 }
 
@@ -446,7 +456,7 @@ impl Sender<'_> {
         let outcome = if ask && !self.to.is_new && inner.has_blob(&self.to.repository, &blob.digest).await? {
             Transfer::Exists
         } else {
-            inner.upload(&self.to.repository, &blob, &meter).await?
+            inner.upload(&self.to.repository, &blob, self.other, &meter).await?
         };
         self.progress.pushed(&blob.digest, blob.size, outcome, meter.elapsed_ms());
         Ok(if outcome == Transfer::Uploaded { blob.size } else { 0 })

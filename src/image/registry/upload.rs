@@ -55,7 +55,8 @@ impl Inner {
         }
     }
 
-    /// Sends a blob, as often as it takes; or has it mounted, when another repository of this registry has it.
+    /// Sends a blob, as often as it takes; or has it mounted, when another repository of this registry has it: the
+    /// one that it comes from, or `other`.
     ///
     /// # Errors
     ///
@@ -65,14 +66,34 @@ impl Inner {
         &self,
         target: &Reference,
         blob: &Blob,
+        other: Option<&str>,
+        meter: &Arc<Meter>,
+    ) -> Result<Transfer> {
+        let mount = self.mount_from(target, blob).or(other);
+        let Some(repository) = mount else { return self.upload_or_mount(target, blob, None, meter).await };
+        let mount = Mount { repository, denied: AtomicBool::new(false) };
+        match self.upload_or_mount(target, blob, Some(&mount), meter).await {
+            // Who may push here need not be allowed to read there.
+            Err(_) if mount.denied.load(Ordering::Relaxed) => {
+                self.upload_or_mount(target, blob, None, meter).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn upload_or_mount(
+        &self,
+        target: &Reference,
+        blob: &Blob,
+        mount: Option<&Mount<'_>>,
         meter: &Arc<Meter>,
     ) -> Result<Transfer> {
         let doing = &format!("push the blob {} to {}/{}", blob.digest, self.host, target.repository);
         // After a broken attempt nobody knows whether the registry has the blob: asking is cheaper than sending.
         let ambiguous = &AtomicBool::new(false);
         let scope = Scope::push(&target.repository);
-        let scope = &match self.mount_from(target, blob) {
-            Some(repository) => scope.mounting_from(repository),
+        let scope = &match mount {
+            Some(mount) => scope.mounting_from(mount.repository),
             None => scope,
         };
         attempts(&self.policy, &self.auth, scope, doing, |token| async move {
@@ -82,14 +103,14 @@ impl Inner {
                 return Ok(Transfer::Uploaded);
             }
             meter.restart();
-            let outcome = self.upload_once(target, blob, &token, meter, doing).await;
+            let outcome = self.upload_once(target, blob, mount, &token, meter, doing).await;
             ambiguous.store(matches!(outcome, Err(Failure::Again { .. })), Ordering::Relaxed);
             outcome
         })
         .await
     }
 
-    /// Another repository of this registry that has the blob.
+    /// The repository of this registry that the blob comes from, where that is another one.
     fn mount_from<'a>(&self, target: &Reference, blob: &'a Blob) -> Option<&'a str> {
         match &blob.content {
             Content::Remote(registry, repository)
@@ -105,11 +126,12 @@ impl Inner {
         &self,
         target: &Reference,
         blob: &Blob,
+        mount: Option<&Mount<'_>>,
         token: &Token,
         meter: &Arc<Meter>,
         doing: &str,
     ) -> Result<Transfer, Failure> {
-        let url = match self.start_upload(target, blob, token, doing).await? {
+        let url = match self.start_upload(target, blob, mount, token, doing).await? {
             Session::Open(url) => url,
             Session::Over(outcome) => return Ok(outcome),
         };
@@ -171,16 +193,20 @@ impl Inner {
         &self,
         target: &Reference,
         blob: &Blob,
+        mount: Option<&Mount<'_>>,
         token: &Token,
         doing: &str,
     ) -> Result<Session, Failure> {
         let mut from = self.url(&format!("/v2/{}/blobs/uploads/", target.repository));
-        let mount = self.mount_from(target, blob);
-        if let Some(repository) = mount {
+        if let Some(Mount { repository, .. }) = mount {
             from.query_pairs_mut().append_pair("mount", &blob.digest).append_pair("from", repository);
         }
         let request = self.request(Method::POST, from.clone(), token).header(CONTENT_LENGTH, 0);
         let answer = self.send(request, doing).await.map_err(|failure| hint_at_ecr(failure, target))?;
+        if let Some(mount) = mount {
+            let denied = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+            mount.denied.store(denied, Ordering::Relaxed);
+        }
         match answer.status {
             StatusCode::CREATED if mount.is_some() => return Ok(Session::Over(Transfer::Mounted)),
             StatusCode::CREATED => return Ok(Session::Over(Transfer::Exists)),
@@ -203,6 +229,13 @@ impl Inner {
             )),
         }
     }
+}
+
+/// A repository to have a blob mounted from.
+struct Mount<'a> {
+    repository: &'a str,
+    /// Whether the last answer was that this is not allowed.
+    denied: AtomicBool,
 }
 
 /// What a registry answers to the wish to upload.
