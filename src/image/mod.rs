@@ -21,6 +21,8 @@
 //! | `registry` | the registry protocol: authentication, retries, upload, push |
 //! | `progress` | telling how far a push is |
 
+#[cfg(test)]
+mod archive_fault_tests;
 mod cache;
 mod compression;
 mod digest;

@@ -7,6 +7,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 mod cli;
+#[cfg(target_os = "linux")]
+mod discard;
 mod e2e;
+mod push;
 mod sandbox;
 mod support;

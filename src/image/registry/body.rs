@@ -168,6 +168,10 @@ async fn pass_on(
     let lies = |what: String| Wrong::Content(format!("{host} gave {what} for {}", expected.digest));
     let mut hasher = Sha256::new();
     let mut left = expected.size;
+    // Where the end of the right bytes is the end of a chunk, those that follow would not be seen.
+    if response.content_length().is_some_and(|length| length > left) {
+        return Err(lies("too many bytes".to_owned()));
+    }
     loop {
         let chunk = if left == 0 {
             None

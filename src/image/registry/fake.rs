@@ -1,7 +1,6 @@
 //! A scripted registry for tests: a handler says what to answer to each request.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -35,12 +34,15 @@ pub(in crate::image) struct Reply {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     cut: bool,
-    short: bool,
+    /// So many bytes of the body are sent, and then the connection breaks.
+    sent: Option<usize>,
+    /// Announced, but not in the body.
+    missing: usize,
 }
 
 impl Reply {
     pub(in crate::image) fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), cut: false, short: false }
+        Self { status, headers: Vec::new(), body: Vec::new(), cut: false, sent: None, missing: 0 }
     }
 
     /// The connection breaks instead of an answer.
@@ -64,9 +66,16 @@ impl Reply {
         self
     }
 
-    /// The connection breaks in the middle of the body.
+    /// The connection breaks at the end of the body, which was announced as longer.
     pub(in crate::image) fn short(mut self) -> Self {
-        self.short = true;
+        self.sent = Some(self.body.len());
+        self.missing = 1;
+        self
+    }
+
+    /// The connection breaks after so many bytes of the body.
+    pub(in crate::image) fn cut_at(mut self, sent: usize) -> Self {
+        self.sent = Some(sent);
         self
     }
 }
@@ -85,25 +94,49 @@ impl Drop for Fake {
 }
 
 type Handler = Arc<Mutex<dyn FnMut(&Request) -> Reply + Send>>;
+/// What becomes of a request's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::image) enum Fate {
+    Whole,
+    /// The connection breaks in its middle.
+    Broken,
+    /// It is never read, and the connection stays.
+    Held,
+}
+
+/// Sees the request without its body, and its length.
+type Cut = Arc<Mutex<dyn FnMut(&Request, usize) -> Fate + Send>>;
 
 impl Fake {
     pub(in crate::image) async fn start(handler: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
-        Self::start_cutting(0, handler).await
+        Self::start_with(|_, _| Fate::Whole, handler).await
     }
 
     /// Breaks the connection in the middle of the first `cuts` large bodies that it gets.
     pub(in crate::image) async fn start_cutting(
-        cuts: i32,
+        mut cuts: i32,
+        handler: impl FnMut(&Request) -> Reply + Send + 'static,
+    ) -> Self {
+        let cut = move |_: &Request, length: usize| {
+            cuts -= i32::from(length > 100_000);
+            if length > 100_000 && cuts >= 0 { Fate::Broken } else { Fate::Whole }
+        };
+        Self::start_with(cut, handler).await
+    }
+
+    /// Does with each body what `cut` says.
+    pub(in crate::image) async fn start_with(
+        cut: impl FnMut(&Request, usize) -> Fate + Send + 'static,
         handler: impl FnMut(&Request) -> Reply + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
         let (handler, seen): (Handler, _) = (Arc::new(Mutex::new(handler)), Arc::clone(&log));
-        let cuts = Arc::new(AtomicI32::new(cuts));
+        let cut: Cut = Arc::new(Mutex::new(cut));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&seen), Arc::clone(&cuts)));
+                tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&seen), Arc::clone(&cut)));
             }
         });
         Self { endpoint, log, task }
@@ -119,9 +152,9 @@ impl Fake {
     }
 }
 
-async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Request>>>, cuts: Arc<AtomicI32>) {
+async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Request>>>, cut: Cut) {
     let mut stream = BufReader::new(stream);
-    while let Some(request) = read(&mut stream, &cuts).await {
+    while let Some(request) = read(&mut stream, &cut).await {
         log.lock().unwrap().push(request.clone());
         let reply = (handler.lock().unwrap())(&request);
         if reply.cut {
@@ -130,20 +163,21 @@ async fn serve(stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Request>>
         let mut text = format!(
             "HTTP/1.1 {} X\r\ncontent-length: {}\r\n",
             reply.status,
-            reply.body.len() + usize::from(reply.short)
+            reply.body.len() + reply.missing
         );
         for (name, value) in &reply.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         text.push_str("\r\n");
         let body = if request.method == "HEAD" { &[] } else { reply.body.as_slice() };
-        if stream.write_all(&[text.as_bytes(), body].concat()).await.is_err() || reply.short {
+        let body = &body[..reply.sent.unwrap_or(body.len()).min(body.len())];
+        if stream.write_all(&[text.as_bytes(), body].concat()).await.is_err() || reply.sent.is_some() {
             return;
         }
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>, cuts: &AtomicI32) -> Option<Request> {
+async fn read(stream: &mut BufReader<TcpStream>, cut: &Cut) -> Option<Request> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok()?;
     let mut parts = line.split(' ');
@@ -156,10 +190,14 @@ async fn read(stream: &mut BufReader<TcpStream>, cuts: &AtomicI32) -> Option<Req
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    let cut = length > 100_000 && cuts.fetch_sub(1, Ordering::SeqCst) > 0;
-    let mut body = vec![0; if cut { length / 2 } else { length }];
-    stream.read_exact(&mut body).await.ok()?;
-    (!cut).then_some(Request { method, path, headers, body })
+    let mut request = Request { method, path, headers, body: Vec::new() };
+    let fate = (cut.lock().unwrap())(&request, length);
+    if fate == Fate::Held {
+        std::future::pending::<()>().await;
+    }
+    request.body = vec![0; if fate == Fate::Broken { length / 2 } else { length }];
+    stream.read_exact(&mut request.body).await.ok()?;
+    (fate == Fate::Whole).then_some(request)
 }
 
 /// A registry that keeps what it gets, and is as strict as ECR about what a manifest names. It says no

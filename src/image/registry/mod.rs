@@ -27,7 +27,11 @@ mod auth_tests;
 #[cfg(test)]
 mod bearer_tests;
 #[cfg(test)]
+mod copy_tests;
+#[cfg(test)]
 pub(super) mod fake;
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod tests;
 

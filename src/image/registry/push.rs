@@ -194,10 +194,11 @@ async fn pack(
 /// image is not what its digest says, or a destination demands another digest; Registry when a registry refuses or
 /// breaks off beyond the retries.
 pub async fn push(image: &OpenImage, to: &[Destination], progress: &Progress) -> Result<Pushed> {
-    let mut pushing = Pushing { image, written: None, progress };
+    let mut pushing = Pushing { image, written: None, complete: Vec::new(), progress };
     let mut all = Pushed { digest: String::new(), bytes_sent: 0, outcome: Transfer::Exists };
     for destination in to {
         let pushed = pushing.push_to(destination).await?;
+        pushing.complete.push(&destination.repository);
         all.digest = pushed.digest;
         all.bytes_sent += pushed.bytes_sent;
         if pushed.outcome != Transfer::Exists {
@@ -212,10 +213,12 @@ struct Pushing<'a> {
     image: &'a OpenImage,
     /// What it is, once its layers are packed.
     written: Option<Written>,
+    /// Repositories that have all of it.
+    complete: Vec<&'a Reference>,
     progress: &'a Progress,
 }
 
-impl Pushing<'_> {
+impl<'a> Pushing<'a> {
     /// The image's manifests, or what is to be packed for them.
     fn form(&self) -> Result<&Written, &Unpacked> {
         match (&self.written, &self.image.form) {
@@ -232,7 +235,7 @@ impl Pushing<'_> {
         }
     }
 
-    async fn push_to(&mut self, to: &Destination) -> Result<Pushed> {
+    async fn push_to(&mut self, to: &'a Destination) -> Result<Pushed> {
         let started = Instant::now();
         let (inner, progress) = (to.inner(), self.progress);
         inner.expect_host(&to.repository)?;
@@ -321,8 +324,13 @@ impl Pushing<'_> {
     }
 
     /// Sends the blobs that are missing; how many bytes that took. Afterwards the manifests are known.
-    async fn send_blobs(&mut self, to: &Destination) -> Result<u64> {
-        let sender = Sender { to, cache: &self.image.cache, progress: self.progress };
+    async fn send_blobs(&mut self, to: &'a Destination) -> Result<u64> {
+        let other = self
+            .complete
+            .iter()
+            .find(|other| other.host == to.repository.host && other.repository != to.repository.repository);
+        let other = other.map(|other| other.repository.as_str());
+        let sender = Sender { to, other, cache: &self.image.cache, progress: self.progress };
         match self.form() {
             Ok(written) => {
                 let there = to.which_exist(written.blobs.iter().map(|blob| blob.digest.as_str())).await?;
@@ -375,6 +383,8 @@ fn nothing_later() -> UnboundedReceiver<(String, Blob)> {
 /// Sends blobs to one repository.
 struct Sender<'a> {
     to: &'a Destination,
+    /// Another repository of its registry that has all of the image.
+    other: Option<&'a str>,
     cache: &'a Cache,
     progress: &'a Progress,
 }
@@ -452,7 +462,7 @@ impl Sender<'_> {
         let Reference { host, repository, .. } = &self.to.repository;
         let found = match &blob.content {
             Content::Remote(registry, repository) if registry.host() == host => Some(repository.clone()),
-            _ => self.cache.place(host, &blob.digest),
+            _ => self.other.map(str::to_owned).or_else(|| self.cache.place(host, &blob.digest)),
         };
         found.filter(|found| found != repository)
     }

@@ -26,7 +26,7 @@ pub(super) fn quick() -> Policy {
     Policy { general: delays.with_max_times(3), visibility: delays.with_max_times(6) }
 }
 
-fn target(text: &str) -> Reference {
+pub(super) fn target(text: &str) -> Reference {
     format!("{HOST}/{text}").parse().unwrap()
 }
 
@@ -42,7 +42,7 @@ pub(super) fn tokens() -> (CredentialsProvider, Arc<AtomicU32>) {
     (provider, calls)
 }
 
-fn registry(fake: &Fake) -> Registry {
+pub(super) fn registry(fake: &Fake) -> Registry {
     Registry::with_policy(HOST, Some(&fake.endpoint), tokens().0, quick()).unwrap()
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn push_with(
     (outcome, seen)
 }
 
-async fn push(fake: &Fake, image: &OpenImage) -> Result<Pushed> {
+pub(super) async fn push(fake: &Fake, image: &OpenImage) -> Result<Pushed> {
     push_with(&registry(fake), image, "app:v1").await.0
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn scripted(
 }
 
 /// Gives these replies to the first requests that fit.
-fn first(
+pub(super) fn first(
     method: &'static str,
     path: &'static str,
     replies: Vec<Reply>,
