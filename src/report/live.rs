@@ -145,9 +145,14 @@ fn push_rows(push: &PushState, now: Timestamp, style: Style) -> Vec<Line> {
     let (sent, total) = (push.sent(), push.total());
     let complete = push.confirmed() == push.blobs.len();
     let mut row = Line::new().text(&push.container).indent(4).text("  ");
-    row = row.tone(Tone::Good, &bar(sent, total, complete, style));
-    row = row.text(&format!("  {} of {}", bytes(sent), bytes(total)));
-    if let Some(rate) = rate(sending(push), push.started_at, now) {
+    if push.packed() < push.packing.len() {
+        // How much there is to send is not known yet, and a bar would have to go back.
+        row = row.text(&format!("{} sent so far", bytes(sent)));
+    } else {
+        row = row.tone(Tone::Good, &bar(sent, total, complete, style));
+        row = row.text(&format!("  {} of {}", bytes(sent), bytes(total)));
+    }
+    if let Some(rate) = sending_rate(push, now) {
         row = row.text(&format!("  {}/s", bytes(rate)));
     }
     let blobs = format!("  {} of {}", push.confirmed(), count(push.blobs.len(), "blob"));
@@ -171,6 +176,12 @@ fn blob_row(blob: &BlobState, now: Timestamp, style: Style) -> Line {
         Some(rate) => line.text(&format!("  {}/s", bytes(rate))),
         None => line,
     }
+}
+
+/// Bytes a second over the wire, since the first blob was begun: compressing before it is not sending.
+pub(super) fn sending_rate(push: &PushState, now: Timestamp) -> Option<u64> {
+    let start = push.blobs.iter().filter_map(|blob| blob.started_at).min().unwrap_or(push.started_at);
+    rate(sending(push), start, now)
 }
 
 /// Bytes of a push that went over the wire, without what the registry had already.

@@ -120,9 +120,14 @@ fn compressing(push: &PushState, now: Timestamp) -> String {
 /// `web: 12.3 MB of 45.6 MB (26 %), 4.1 MB/s`
 fn progress(push: &PushState, now: Timestamp) -> String {
     let (sent, total) = (push.sent(), push.total());
-    let percent = super::live::percent(sent, total, push.confirmed() == push.blobs.len());
-    let mut text = format!("{}: {} of {} ({percent} %)", push.container, bytes(sent), bytes(total));
-    if let Some(rate) = super::live::rate(sent, push.started_at, now) {
+    let mut text = if push.packed() < push.packing.len() {
+        // How much there is to send is not known yet.
+        format!("{}: {} sent so far", push.container, bytes(sent))
+    } else {
+        let percent = super::live::percent(sent, total, push.confirmed() == push.blobs.len());
+        format!("{}: {} of {} ({percent} %)", push.container, bytes(sent), bytes(total))
+    };
+    if let Some(rate) = super::live::sending_rate(push, now) {
         text.push_str(&format!(", {}/s", bytes(rate)));
     }
     text.push_str(&format!(" after {}", duration(super::live::elapsed_ms(push.started_at, now))));
