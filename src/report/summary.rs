@@ -121,7 +121,7 @@ fn of_push(service: &ServiceState, style: Style) -> Vec<Line> {
         let of = |what: Transfer| report.blobs.iter().filter(|blob| blob.outcome == what).count();
         let told = [
             (of(Transfer::Uploaded), "sent", report.bytes_sent),
-            (of(Transfer::Mounted), "taken over from another repository", report.bytes_mounted),
+            (of(Transfer::Mounted), "mounted", report.bytes_mounted),
             (of(Transfer::Exists), "there already", report.bytes_skipped),
         ];
         let told = told.iter().filter(|(number, ..)| *number > 0);
