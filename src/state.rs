@@ -137,6 +137,8 @@ impl RunState {
         }
         self.now = Some(record.time);
         self.started_at.get_or_insert(record.time);
+        // There is no service in a run of `landfall push`.
+        let is_push = self.run.as_ref().is_some_and(|run| run.command == "push");
         match &record.event {
             Event::RunStarted(run) => {
                 self.services = run.services.iter().map(|name| ServiceState::new(name)).collect();
@@ -160,15 +162,20 @@ impl RunState {
                 for service in self.services.iter_mut().filter(|service| !service.finished) {
                     let asked = asked(&service.report.name);
                     service.abandon(asked);
+                    if is_push {
+                        service.report.reason = Some("the run could not go on".to_owned());
+                    }
                 }
             }
             Event::Interrupted { message } => {
                 self.interrupted = true;
                 self.interrupt_message = Some(message.clone());
-                self.services
-                    .iter_mut()
-                    .filter(|service| !service.finished)
-                    .for_each(ServiceState::interrupt);
+                for service in self.services.iter_mut().filter(|service| !service.finished) {
+                    service.interrupt();
+                    if is_push {
+                        service.report.reason = Some(message.clone());
+                    }
+                }
             }
             Event::StepStarted { step } => self.steps.push(StepState {
                 service: record.service.clone(),

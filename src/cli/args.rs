@@ -126,8 +126,8 @@ pub struct ServiceArgs {
     /// into the task definition
     #[arg(long, env = "LANDFALL_IMAGE", value_name = "REFERENCE")]
     pub image: Vec<String>,
-    /// Push the image from here first: docker:NAME[:TAG], docker-archive:FILE, oci-archive:FILE,
-    /// oci:DIR[:REF], registry:REFERENCE, or - for an archive on standard input
+    /// Push the image from here first: docker:NAME[:TAG], docker-archive:FILE[:REF],
+    /// oci-archive:FILE[:REF], oci:DIR[:REF], registry:REFERENCE, or - for an archive on standard input
     #[arg(long, env = "LANDFALL_FROM", value_name = "SOURCE")]
     pub from: Option<String>,
     /// The .env file that the container reads

@@ -57,16 +57,26 @@ fn of_flag(flag: &str, error: &Error) -> Error {
     Error::new(error.kind(), format!("{flag}: {error}")).hint(error.hint_text().unwrap_or("See --help."))
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  landfall push --from docker:api --to 123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:v1
+  docker save api | landfall push --from - --to registry.example/api:v1 --to registry.example/api:main
+  landfall push api      the image of the service `api` in landfall.yml
+
+Standard output has one line for each repository, HOST/REPOSITORY@sha256:...; the rest is on standard error.";
+
 /// `landfall push`
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct PushCommandArgs {
     /// Only the images of these services of the configuration [default: all]
     pub services: Vec<String>,
-    /// What to push, without a configuration file: docker:NAME[:TAG], docker-archive:FILE,
-    /// oci-archive:FILE, oci:DIR[:REF], registry:REFERENCE, or - for an archive on standard input
+    /// What to push, without a configuration file: docker:NAME[:TAG], docker-archive:FILE[:REF],
+    /// oci-archive:FILE[:REF], oci:DIR[:REF], registry:REFERENCE, or - for an archive on standard input
     #[arg(long, env = "LANDFALL_FROM", value_name = "SOURCE")]
     pub from: Option<String>,
-    /// Where to: HOST/REPOSITORY:TAG; may be repeated
+    /// Where to: HOST/REPOSITORY:TAG; may be repeated. Without HOST it is Docker Hub, and without TAG the
+    /// image is only found by its digest
     #[arg(long, visible_alias = "image", env = "LANDFALL_TO", value_name = "REFERENCE")]
     pub to: Vec<String>,
     /// How to push
@@ -153,7 +163,9 @@ impl PushCommandArgs {
         let push = to.and_then(|to| PushConfig::new(from, to));
         let mut push = push.map_err(|error| of_flag("--to", &error))?;
         self.push.overrides()?.apply(&mut push);
-        Ok(PushRequest { name: "image".to_owned(), push })
+        // A run is about something that has a name: the repository's.
+        let name = push.to.first().and_then(|to| to.repository.rsplit('/').next()).unwrap_or("image");
+        Ok(PushRequest { name: name.to_owned(), push })
     }
 }
 
@@ -202,7 +214,7 @@ mod tests {
         assert!(!push(&args).0.needs_config());
         let found = requests(&args).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].name, "image");
+        assert_eq!(found[0].name, "a");
         let to: Vec<_> = found[0].push.to.iter().map(ToString::to_string).collect();
         assert_eq!(to, ["r.example/a:1", "r.example/a:2"]);
         assert_eq!(found[0].push.create_repository, None);

@@ -70,7 +70,7 @@ pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &Cancel
     let result = tokio::select! {
         result = run(&context) => result,
         () = interrupt.cancelled() => {
-            let message = "interrupted: ECS goes on with any deployment that was started; run the same command again to follow it".to_owned();
+            let message = "ECS goes on with any deployment that was started; run the same command again to follow it".to_owned();
             events.emit(Event::Interrupted { message });
             Ok(())
         }

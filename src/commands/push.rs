@@ -52,7 +52,7 @@ pub async fn push(job: PushJob, events: &Emitter, interrupt: &CancellationToken)
     let result = tokio::select! {
         result = try_join_all(all) => result.map(|_| ()),
         () = interrupt.cancelled() => {
-            let message = "interrupted: what was sent stays in the registry, and no tag leads to half of an image; run the same command again to send the rest".to_owned();
+            let message = "what was sent stays in the registry, and no tag leads to half of an image; run the same command again to send the rest".to_owned();
             events.emit(Event::Interrupted { message });
             Ok(())
         }
@@ -74,6 +74,9 @@ async fn one(
     let push = &request.push;
     let step = StepTimer::start(&events, Step::PushImage);
     let options = open_options(push, workbench, registries);
+    for to in &push.to {
+        warn_of(to, &events);
+    }
     let (image, targets) = tokio::try_join!(open(&push.from, &options), look(push, aws, registries))?;
     for note in image.notes() {
         events.warn(format!("{}: {note}", image.source()), None);
@@ -89,6 +92,25 @@ async fn one(
     };
     events.emit(Event::RolloutFinished { verdict, reason: reason.to_owned(), zero_downtime: None });
     Ok(())
+}
+
+/// Targets that are allowed, and seldom meant.
+fn warn_of(to: &Reference, events: &Emitter) {
+    if to.host == "docker.io" && to.repository.starts_with("library/") {
+        let name = to.repository.trim_start_matches("library/");
+        events.warn(
+            format!("{to} is the place of Docker's own images on Docker Hub"),
+            Some(&format!(
+                "for another registry, write --to HOST/{name}; for your own images on Docker Hub, USER/{name}"
+            )),
+        );
+    }
+    if to.tag.is_none() && to.digest.is_none() {
+        events.warn(
+            format!("{to} has no tag: the image can only be found there by its digest"),
+            Some(&format!("write {to}:TAG to give it one")),
+        );
+    }
 }
 
 /// The first registry of ECR that is pushed to or read from.

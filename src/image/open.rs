@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -194,11 +194,20 @@ async fn open_source(source: &Source, options: &OpenOptions) -> Result<OpenImage
             blocking(move || {
                 let scratch = scratch()?;
                 let file = scratch.path().join("archive.tar");
-                unpack(io::stdin().lock(), &file).map_err(|error| {
-                    Error::usage("the archive on standard input cannot be read")
-                        .hint("pipe an image into it: `docker save NAME | landfall push --from - --to ...`")
-                        .source(error)
+                let hint = "pipe an image into it: `docker save NAME | landfall push --from - --to ...`";
+                // Nobody types an archive: waiting for it would look like hanging.
+                if io::stdin().is_terminal() {
+                    return Err(Error::usage("standard input is a terminal, not an archive").hint(hint));
+                }
+                unpack(io::stdin().lock(), &file).map_err(|error| match error.kind() {
+                    io::ErrorKind::StorageFull => no_room(error),
+                    _ => {
+                        Error::usage("the archive on standard input cannot be read").hint(hint).source(error)
+                    }
                 })?;
+                if std::fs::metadata(&file).is_ok_and(|data| data.len() == 0) {
+                    return Err(Error::usage("nothing came on standard input").hint(hint));
+                }
                 open_archive(&file, None, None, text, Some(scratch), &options)
             })
             .await
@@ -243,12 +252,8 @@ fn open_archive(
         }
     };
     match kind {
-        Kind::Oci if !has_oci && has_docker => {
-            Err(broken("has no `oci-layout`, but a `manifest.json`: it is a `docker-archive:`".to_owned()))
-        }
-        Kind::Docker if !has_docker && has_oci => {
-            Err(broken("has no `manifest.json`, but an `oci-layout`: it is an `oci-archive:`".to_owned()))
-        }
+        Kind::Oci if !has_oci && has_docker => Err(other_kind(&source, "oci-layout", "docker-archive:")),
+        Kind::Docker if !has_docker && has_oci => Err(other_kind(&source, MANIFEST, "oci-archive:")),
         Kind::Oci => {
             let found = layout::open(&Holdings::Tar(tarball), reference)?;
             Ok(OpenImage::written(source, found, scratch_dir))
@@ -259,7 +264,15 @@ fn open_archive(
                     if name == MANIFEST { super::document::MANIFEST_LIMIT } else { layout::CONFIG_LIMIT };
                 tarball.bytes(name, limit)
             };
-            let saved = Saved::read(read, reference).map_err(broken)?;
+            let saved = Saved::read(read, reference).map_err(|what| {
+                // Nothing is broken where a name is wrong or missing.
+                if what.starts_with("has no image `") || what.ends_with("; name one") {
+                    let hint = "say which: `docker-archive:FILE:NAME:TAG`";
+                    return Error::usage(format!("the image {source} cannot be chosen: it {what}"))
+                        .hint(hint);
+                }
+                broken(what)
+            })?;
             let mut layers = Vec::with_capacity(saved.layers.len());
             for (name, diff_id) in saved.layers.iter().zip(&saved.parsed.rootfs.diff_ids) {
                 let slice = tarball
@@ -293,6 +306,8 @@ fn plain(file: &Path, scratch_dir: Option<TempDir>) -> Result<(PathBuf, Option<T
     let unreadable = |error: io::Error| {
         let hint = if error.kind() == io::ErrorKind::NotFound {
             "write it with `docker save NAME -o FILE`, or `docker buildx build --output type=oci,dest=FILE .`"
+        } else if file.is_dir() {
+            "a directory in the OCI image layout is `oci:DIR`; an archive is a file"
         } else {
             "see whether it is a file that you may read"
         };
@@ -306,16 +321,32 @@ fn plain(file: &Path, scratch_dir: Option<TempDir>) -> Result<(PathBuf, Option<T
     }
     let scratch_dir = scratch_dir.map_or_else(scratch, Ok)?;
     let to = scratch_dir.path().join("decompressed.tar");
-    unpack(opened, &to).map_err(|error| {
-        Error::usage(format!("the archive {} cannot be decompressed", file.display()))
-            .hint("it is damaged or cut off, or the temporary directory (TMPDIR) has no room for it; write it again")
-            .source(error)
+    unpack(opened, &to).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull => no_room(error),
+        _ => Error::usage(format!("the archive {} cannot be decompressed", file.display()))
+            .hint("it is damaged or cut off; write it again")
+            .source(error),
     })?;
     Ok((to, Some(scratch_dir)))
 }
 
+/// An archive of the other kind than its source says.
+fn other_kind(source: &str, missing: &str, kind: &str) -> Error {
+    let path = source.split_once(':').map_or(source, |(_, path)| path);
+    Error::usage(format!("{source} has no `{missing}`: it is an archive of the other kind"))
+        .hint(format!("write `{kind}{path}`"))
+}
+
+/// There is no room for an archive that has to be unpacked.
+fn no_room(error: io::Error) -> Error {
+    Error::internal("cannot unpack the archive")
+        .hint("the temporary directory (TMPDIR) needs room for all of it, uncompressed")
+        .source(error)
+}
+
 /// An error about what a source holds.
 pub(super) fn broken(source: &str, what: &str) -> Error {
+    let source = if source == "-" { "on standard input" } else { source };
     Error::new(ErrorKind::Preflight, format!("the image {source} is broken: it {what}"))
         .hint("build or save the image again; nothing of it was put under a tag")
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::reference::Reference;
 use crate::error::{Error, Result};
 
-const KNOWN: &str = "`docker:NAME[:TAG]`, `docker-archive:FILE`, `oci:DIR[:REF]`, `oci-archive:FILE`, \
+const KNOWN: &str = "`docker:NAME[:TAG]`, `docker-archive:FILE[:REF]`, `oci-archive:FILE[:REF]`, `oci:DIR[:REF]`, \
      `registry:HOST/REPOSITORY:TAG`, or `-` for an archive on standard input";
 
 /// Where an image comes from.

@@ -118,11 +118,15 @@ fn packing_rows(push: &PushState, now: Timestamp, style: Style) -> Vec<Line> {
     let mut row = Line::new().text(&push.container).indent(4).text("  ");
     row = row.tone(Tone::Good, &bar(read, total, false, style));
     row = row.text(&format!("  {} of {} compressed", bytes(read), bytes(total)));
-    if let Some(rate) = rate(read, push.started_at, now) {
+    if count_of == 1
+        && let Some(rate) = rate(read, push.started_at, now)
+    {
+        // Several layers have rows of their own, and there is no room for both at 80 columns.
         row = row.text(&format!("  {}/s", bytes(rate)));
     }
     let layers = format!("  {packed} of {}", count(count_of, "layer"));
-    let mut rows = vec![row.tone(Tone::Dim, &layers)];
+    let row = if count_of == 1 { row } else { row.tone(Tone::Dim, &layers) };
+    let mut rows = vec![row];
     let under_way =
         push.packing.iter().filter(|layer| layer.packed.is_none() && layer.size >= words::LARGE_BLOB);
     if count_of > 1 {
@@ -144,10 +148,18 @@ fn packing_row(layer: &PackingState, now: Timestamp, style: Style) -> Line {
 fn push_rows(push: &PushState, now: Timestamp, style: Style) -> Vec<Line> {
     let (sent, total) = (push.sent(), push.total());
     let complete = push.confirmed() == push.blobs.len();
+    if sent == 0 && push.packed() < push.packing.len() {
+        return Vec::new();
+    }
     let mut row = Line::new().text(&push.container).indent(4).text("  ");
-    row = row.tone(Tone::Good, &bar(sent, total, complete, style));
-    row = row.text(&format!("  {} of {}", bytes(sent), bytes(total)));
-    if let Some(rate) = rate(sending(push), push.started_at, now) {
+    if push.packed() < push.packing.len() {
+        // How much there is to send is not known yet, and a bar would have to go back.
+        row = row.text(&format!("{} sent so far", bytes(sent)));
+    } else {
+        row = row.tone(Tone::Good, &bar(sent, total, complete, style));
+        row = row.text(&format!("  {} of {}", bytes(sent), bytes(total)));
+    }
+    if let Some(rate) = sending_rate(push, now) {
         row = row.text(&format!("  {}/s", bytes(rate)));
     }
     let blobs = format!("  {} of {}", push.confirmed(), count(push.blobs.len(), "blob"));
@@ -171,6 +183,12 @@ fn blob_row(blob: &BlobState, now: Timestamp, style: Style) -> Line {
         Some(rate) => line.text(&format!("  {}/s", bytes(rate))),
         None => line,
     }
+}
+
+/// Bytes a second over the wire, since the first blob was begun: compressing before it is not sending.
+pub(super) fn sending_rate(push: &PushState, now: Timestamp) -> Option<u64> {
+    let start = push.blobs.iter().filter_map(|blob| blob.started_at).min().unwrap_or(push.started_at);
+    rate(sending(push), start, now)
 }
 
 /// Bytes of a push that went over the wire, without what the registry had already.

@@ -120,9 +120,14 @@ fn compressing(push: &PushState, now: Timestamp) -> String {
 /// `web: 12.3 MB of 45.6 MB (26 %), 4.1 MB/s`
 fn progress(push: &PushState, now: Timestamp) -> String {
     let (sent, total) = (push.sent(), push.total());
-    let percent = super::live::percent(sent, total, push.confirmed() == push.blobs.len());
-    let mut text = format!("{}: {} of {} ({percent} %)", push.container, bytes(sent), bytes(total));
-    if let Some(rate) = super::live::rate(sent, push.started_at, now) {
+    let mut text = if push.packed() < push.packing.len() {
+        // How much there is to send is not known yet.
+        format!("{}: {} sent so far", push.container, bytes(sent))
+    } else {
+        let percent = super::live::percent(sent, total, push.confirmed() == push.blobs.len());
+        format!("{}: {} of {} ({percent} %)", push.container, bytes(sent), bytes(total))
+    };
+    if let Some(rate) = super::live::sending_rate(push, now) {
         text.push_str(&format!(", {}/s", bytes(rate)));
     }
     text.push_str(&format!(" after {}", duration(super::live::elapsed_ms(push.started_at, now))));
@@ -132,15 +137,20 @@ fn progress(push: &PushState, now: Timestamp) -> String {
 impl Reporter for Plain {
     fn on_event(&mut self, record: &Record, state: &RunState) -> io::Result<()> {
         if let Event::RunStarted(run) = &record.event {
-            self.name_width =
-                run.services.iter().map(|name| Line::new().text(name).width()).max().unwrap_or(0);
+            let widths = run.services.iter().map(|name| Line::new().text(name).width());
+            // What is said of the one image of a push begins with its name.
+            let is_one_image = run.command == "push" && run.services.len() == 1;
+            self.name_width = widths.max().filter(|_| !is_one_image).unwrap_or(0);
         }
         let mut text = String::new();
         for line in self.lines(record, state) {
             let time = record.time.strftime("%T").to_string();
             let name = record.service.as_deref().unwrap_or("");
             // Eight columns of time, two spaces between each.
-            let start = Line::new().text(&time).pad(10).text(name).pad(10 + self.name_width + 2);
+            let mut start = Line::new().text(&time).pad(10);
+            if self.name_width > 0 {
+                start = start.text(name).pad(10 + self.name_width + 2);
+            }
             text.push_str(&start.join(line).render(self.style));
             text.push('\n');
         }

@@ -61,10 +61,15 @@ fn exit_code_meaning(code: u8) -> &'static str {
 }
 
 fn of_service(state: &RunState, service: &ServiceState, style: Style) -> Option<Vec<Line>> {
+    let is_push = state.run.as_ref().is_some_and(|run| run.command == "push");
+    if is_push && (service.report.verdict == Verdict::Interrupted || !service.finished) {
+        // A run that ended before the image was looked at has nothing to say of it.
+        let ended = state.error.is_some() || state.interrupted;
+        return ended.then(|| of_unfinished_push(state, service, style));
+    }
     if !service.finished {
         return of_unfinished(state, service, style);
     }
-    let is_push = state.run.as_ref().is_some_and(|run| run.command == "push");
     let lines = match service.report.verdict {
         Verdict::Succeeded | Verdict::Unchanged if is_push => of_push(service, style),
         Verdict::Planned => plan(state, service, style),
@@ -106,23 +111,47 @@ fn of_unfinished(state: &RunState, service: &ServiceState, style: Style) -> Opti
 /// Images alone: what is where now, and what it took.
 fn of_push(service: &ServiceState, style: Style) -> Vec<Line> {
     let mut lines = Vec::new();
-    for push in &service.report.pushes {
-        let verb = if push.outcome == Transfer::Exists { " is there already" } else { " pushed" };
+    for (push, report) in service.pushes.iter().filter_map(|push| Some((push, push.report()?))) {
+        let verb = if report.outcome == Transfer::Exists { " is there already" } else { " pushed" };
         let head = Line::marked(Mark::Done, style).tone(Tone::Strong, &push.container).tone(Tone::Good, verb);
-        let head = head.tone(Tone::Dim, &format!(" ({})", duration(push.duration_ms)));
+        let head = head.tone(Tone::Dim, &format!(" ({})", duration(report.duration_ms)));
         lines.extend(head.wrap(style.width, 4));
-        lines.extend(fact("image", Line::new().text(&push.reference), style));
-        if push.outcome != Transfer::Exists {
-            let of = |what: Transfer| push.blobs.iter().filter(|blob| blob.outcome == what).count();
-            let mut parts = vec![format!("{} sent ({})", of(Transfer::Uploaded), bytes(push.bytes_sent))];
-            if of(Transfer::Mounted) > 0 {
-                parts.push(format!("{} mounted ({})", of(Transfer::Mounted), bytes(push.bytes_mounted)));
-            }
-            if of(Transfer::Exists) > 0 {
-                parts.push(format!("{} there already ({})", of(Transfer::Exists), bytes(push.bytes_skipped)));
-            }
-            lines.extend(fact("blobs", Line::new().text(&parts.join(", ")), style));
+        lines.extend(push_fact("to", &push.target, style));
+        lines.extend(push_fact("digest", &report.digest, style));
+        let of = |what: Transfer| report.blobs.iter().filter(|blob| blob.outcome == what).count();
+        let told = [
+            (of(Transfer::Uploaded), "sent", report.bytes_sent),
+            (of(Transfer::Mounted), "mounted", report.bytes_mounted),
+            (of(Transfer::Exists), "there already", report.bytes_skipped),
+        ];
+        let told = told.iter().filter(|(number, ..)| *number > 0);
+        let parts: Vec<String> =
+            told.map(|(number, how, size)| format!("{number} {how} ({})", bytes(*size))).collect();
+        if report.outcome != Transfer::Exists && !parts.is_empty() {
+            lines.extend(push_fact("blobs", &parts.join(", "), style));
         }
+    }
+    lines
+}
+
+/// A digest still fits into a terminal of 80 columns behind these labels.
+fn push_fact(label: &str, value: &str, style: Style) -> Vec<Line> {
+    Line::new().tone(Tone::Dim, label).indent(2).pad(9).text(value).wrap(style.width, 9)
+}
+
+/// An image that did not get everywhere.
+fn of_unfinished_push(state: &RunState, service: &ServiceState, style: Style) -> Vec<Line> {
+    let there: Vec<&str> =
+        service.pushes.iter().filter(|push| push.done.is_some()).map(|push| push.target.as_str()).collect();
+    let what = match there.as_slice() {
+        [] => "was not pushed".to_owned(),
+        there => format!("was pushed to {}, and not to the rest", there.join(" and ")),
+    };
+    let line = Line::marked(Mark::Warning, style);
+    let line = if state.interrupted { line.tone(Tone::Warn, "INTERRUPTED ") } else { line };
+    let mut lines = line.tone(Tone::Strong, &service.report.name).text(" ").text(&what).wrap(style.width, 4);
+    if let Some(message) = &state.interrupt_message {
+        lines.extend(push_fact("next", message, style));
     }
     lines
 }

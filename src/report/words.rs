@@ -106,10 +106,14 @@ pub(super) fn env_file(file: &EnvFileReport) -> String {
     format!("{}: {}, {}, {stored}", file.container, file.file, count(file.variables as usize, "variable"))
 }
 
-/// `pushed, 31.6 MB in 2.1 s` of an image or `was there already`.
+/// `pushed, 31.6 MB sent in 2.1 s` or `was in the registry already`, of an image.
 pub(super) fn image_outcome(outcome: Transfer, sent: u64, duration_ms: u64) -> String {
     match outcome {
         Transfer::Exists => "was in the registry already".to_owned(),
+        // Only the manifest under its tag was new.
+        Transfer::Uploaded | Transfer::Mounted if sent == 0 => {
+            format!("pushed in {}; all of its blobs were there", duration(duration_ms))
+        }
         Transfer::Uploaded | Transfer::Mounted => {
             format!("pushed, {} sent in {}", bytes(sent), duration(duration_ms))
         }
@@ -228,16 +232,20 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         Event::RepositoryCreated { repository } => line.text(&format!("created the repository {repository}")),
         Event::ImagePushStarted { container, source, target, blobs } => {
             let total = blobs.iter().map(|blob| blob.size).sum();
-            let size = format!(" ({}, {})", count(blobs.len(), "blob"), bytes(total));
+            // Of layers that have to be compressed first, the sizes are not known yet.
+            let size = match blobs.len() {
+                0 | 1 => String::new(),
+                several => format!(" ({}, {})", count(several, "blob"), bytes(total)),
+            };
             line.text(&format!("{container}: {source} {} {target}", style.arrow())).text(&size)
         }
         Event::BlobPushed { container, digest, size, outcome: Transfer::Uploaded, .. }
             if *size >= LARGE_BLOB =>
         {
-            line.text(&format!("{container}: {} pushed, {}", shorten_digests(digest), bytes(*size)))
+            line.text(&format!("{container}: blob {} sent, {}", shorten_digests(digest), bytes(*size)))
         }
         Event::ImagePushed { container, digest, bytes_sent, outcome, duration_ms, .. } => line
-            .text(&format!("{container}: image {} ", shorten_digests(digest)))
+            .text(&format!("{container}: {} ", shorten_digests(digest)))
             .text(&image_outcome(*outcome, *bytes_sent, *duration_ms)),
         Event::EnvFileStored(file) => line.text(&env_file(file)).text(": ").text(&file.arn),
         Event::TaskDefinitionRegistered { arn } => line.text("registered ").text(revision(arn)),

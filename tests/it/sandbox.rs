@@ -245,6 +245,43 @@ impl LongLived {
     }
 }
 
+/// The README's registry on this machine is the sandbox's ECR here; all else is run as it is shown.
+#[test]
+fn the_readme_push_prints_what_the_readme_shows() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("read");
+    let here = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com";
+    let shown = |start: &str| {
+        let line = readme.lines().find(|line| line.starts_with(start)).expect("it is shown");
+        line.replace("127.0.0.1:5000", here)
+    };
+    let command = shown("landfall push --from oci:");
+    let args: Vec<&str> = command.split_whitespace().skip(1).collect();
+    let sandbox = LongLived::start(&["--config", HELLO]);
+    for outcome in ["pushed", "is there already"] {
+        let ran = sandbox.landfall(&args).run().expect_code(0);
+        assert_eq!(ran.stdout().trim_end(), shown("127.0.0.1:5000/hello@sha256:"));
+        assert!(ran.stderr().contains(outcome), "{}", ran.all());
+    }
+}
+
+/// An archive that nobody sends is no reason to wait, and an error names what to do.
+#[test]
+fn a_source_that_is_not_there_is_one_clear_error() {
+    for (from, expected) in [
+        ("-", "nothing came on standard input"),
+        ("docker-archive:examples/hello/image", "`oci:DIR`"),
+        ("oci:none", "does not exist"),
+        ("hello.tar", "known prefix"),
+    ] {
+        let ran = Landfall::new(&["push", "--from", from, "--to", "127.0.0.1:1/hello:v1"]).run();
+        let ran = ran.expect_code(2);
+        assert_eq!(ran.stdout(), "", "{}", ran.all());
+        assert_eq!(ran.stderr().matches("error: ").count(), 1, "{}", ran.all());
+        assert!(ran.stderr().contains(expected), "{}", ran.all());
+        assert!(ran.stderr().contains("hint: "), "{}", ran.all());
+    }
+}
+
 impl Drop for LongLived {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `encode` | one member: a MiB of a layer, compressed on its own |
+//! | `encode` | one member: 128 KiB of a layer (gzip) or a MiB (zstd), compressed on its own |
 //! | `pool` | threads and buffers that all layers share |
 //! | `packer` | a layer, from a reader into a file, hashed before and after |
 

@@ -10,7 +10,7 @@ use crate::image::compression::Compression;
 
 /// Enough for any disk; more would only cost memory.
 const THREADS_LIMIT: usize = 12;
-/// Batchs that are being read or written while every thread compresses one.
+/// Batches that are being read or written while every thread compresses one.
 const BATCHES_BESIDE: usize = 6;
 
 /// Content of a batch, and its compressed form. Goes back to where it came from when it is dropped.

@@ -2,5 +2,6 @@
 
 mod harmless;
 mod plain;
+mod push;
 mod screen;
 mod summary;

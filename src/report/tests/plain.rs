@@ -35,9 +35,9 @@ fn plain_success() {
     12:00:00  hello  web: oci:build/hello -> 123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/hello:v2 (3 blobs, 31.6 MB)
     12:00:00  hello  web: .env.prod, 12 variables, uploaded: arn:aws:s3:::deploy-env/hello/3f2a.env
     12:00:00  hello  upload env files done in 0.4 s
-    12:00:06  hello  web: 25.5 MB of 31.6 MB (80 %), 4.6 MB/s after 5.4 s
-    12:00:07  hello  web: sha256:1f2e3d4c5b6a pushed, 28.4 MB
-    12:00:08  hello  web: image sha256:4c1e9f02ab77 pushed, 28.4 MB sent in 7.5 s
+    12:00:06  hello  web: 25.5 MB of 31.6 MB (80 %), 4.2 MB/s after 5.4 s
+    12:00:07  hello  web: blob sha256:1f2e3d4c5b6a sent, 28.4 MB
+    12:00:08  hello  web: sha256:4c1e9f02ab77 pushed, 28.4 MB sent in 7.5 s
     12:00:08  hello  push image done in 7.5 s
     12:00:08  hello  register revision ...
     12:00:08  hello  registered hello:9

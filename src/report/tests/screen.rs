@@ -42,7 +42,7 @@ fn screen_while_pushing() {
         task definition: hello:8 → a new revision
     ✓ upload env files  web: .env.prod, 12 variables, uploaded                0.4 s
     ⠴ push image                                                              3.5 s
-        web  █████████░░░░░░░░░░░  15.5 MB of 31.6 MB  3.5 MB/s  2 of 3 blobs
+        web  █████████░░░░░░░░░░░  15.5 MB of 31.6 MB  3.7 MB/s  2 of 3 blobs
           sha256:1f2e3d4c5b6a  ████████░░░░░░░░░░░░  12.3 MB of 28.4 MB  3.7 MB/s
     ");
 }
