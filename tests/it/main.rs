@@ -8,5 +8,8 @@
 
 mod cli;
 mod e2e;
+mod images;
+mod proxy;
+mod push;
 mod sandbox;
 mod support;
