@@ -157,18 +157,20 @@ impl RunState {
                                 && step.service.as_deref() == Some(name)
                         })
                 };
+                let is_push = self.is_push();
                 for service in self.services.iter_mut().filter(|service| !service.finished) {
                     let asked = asked(&service.report.name);
-                    service.abandon(asked);
+                    service.abandon(is_push, asked);
                 }
             }
             Event::Interrupted { message } => {
                 self.interrupted = true;
                 self.interrupt_message = Some(message.clone());
+                let is_push = self.is_push();
                 self.services
                     .iter_mut()
                     .filter(|service| !service.finished)
-                    .for_each(ServiceState::interrupt);
+                    .for_each(|service| service.interrupt(is_push));
             }
             Event::StepStarted { step } => self.steps.push(StepState {
                 service: record.service.clone(),
@@ -207,6 +209,11 @@ impl RunState {
             }
         };
         &mut self.services[index]
+    }
+
+    /// Whether images alone are pushed: no service is looked at.
+    pub fn is_push(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.command == "push")
     }
 
     /// The worst verdict of the services; [`Verdict::Failed`] where the run could not go on.
@@ -266,8 +273,9 @@ fn severity(verdict: Verdict) -> u8 {
 
 impl ServiceState {
     /// Where a run that cannot go on leaves the service.
-    fn abandon(&mut self, update_asked: bool) {
+    fn abandon(&mut self, is_push: bool, update_asked: bool) {
         self.report.reason = Some(match &self.report.deployment_id {
+            None if is_push => "the push could not go on".to_owned(),
             None if update_asked => "the run could not go on; whether the service was updated is not known, and running the same command again finds out".to_owned(),
             Some(id) => format!("the run could not go on; ECS goes on with deployment {id}"),
             None => "the run could not go on; the service was not touched".to_owned(),
@@ -275,9 +283,10 @@ impl ServiceState {
     }
 
     /// Where an interrupt leaves the service.
-    fn interrupt(&mut self) {
+    fn interrupt(&mut self, is_push: bool) {
         self.report.verdict = Verdict::Interrupted;
         self.report.reason = Some(match (&self.rollback, &self.report.deployment_id) {
+            (None, None) if is_push => "the push was interrupted; run the same command again".to_owned(),
             (Some(rollback), _) => {
                 format!("ECS goes on putting the service back to {}", rollback.task_definition)
             }

@@ -52,7 +52,7 @@ pub async fn push(job: PushJob, events: &Emitter, interrupt: &CancellationToken)
     let result = tokio::select! {
         result = try_join_all(all) => result.map(|_| ()),
         () = interrupt.cancelled() => {
-            let message = "interrupted: what was sent stays in the registry, and no tag leads to half of an image; run the same command again to send the rest".to_owned();
+            let message = "what was sent stays in the registry, and no tag leads to half of an image; run the same command again to send the rest".to_owned();
             events.emit(Event::Interrupted { message });
             Ok(())
         }

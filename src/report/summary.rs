@@ -61,12 +61,18 @@ fn exit_code_meaning(code: u8) -> &'static str {
 }
 
 fn of_service(state: &RunState, service: &ServiceState, style: Style) -> Option<Vec<Line>> {
+    if state.is_push() {
+        let complete = matches!(service.report.verdict, Verdict::Succeeded | Verdict::Unchanged);
+        return Some(if service.finished && complete {
+            of_push(service, style)
+        } else {
+            of_unfinished_push(state, service, style)
+        });
+    }
     if !service.finished {
         return of_unfinished(state, service, style);
     }
-    let is_push = state.run.as_ref().is_some_and(|run| run.command == "push");
     let lines = match service.report.verdict {
-        Verdict::Succeeded | Verdict::Unchanged if is_push => of_push(service, style),
         Verdict::Planned => plan(state, service, style),
         Verdict::Unchanged => vec![up_to_date(service, style)],
         Verdict::Succeeded => of_success(state, service, style),
@@ -123,6 +129,23 @@ fn of_push(service: &ServiceState, style: Style) -> Vec<Line> {
             }
             lines.extend(fact("blobs", Line::new().text(&parts.join(", ")), style));
         }
+    }
+    lines
+}
+
+/// What is where, and that this is not all.
+fn of_unfinished_push(state: &RunState, service: &ServiceState, style: Style) -> Vec<Line> {
+    let mut lines = of_push(service, style);
+    let text =
+        if lines.is_empty() { " was not pushed" } else { " was not pushed to all of its repositories" };
+    lines.extend(
+        Line::marked(Mark::Warning, style)
+            .tone(Tone::Strong, &service.report.name)
+            .text(text)
+            .wrap(style.width, 4),
+    );
+    if let Some(message) = &state.interrupt_message {
+        lines.extend(fact("next", Line::new().text(message), style));
     }
     lines
 }

@@ -227,8 +227,12 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         }
         Event::RepositoryCreated { repository } => line.text(&format!("created the repository {repository}")),
         Event::ImagePushStarted { container, source, target, blobs } => {
+            // Before an engine has exported an image, none of its blobs may be known.
             let total = blobs.iter().map(|blob| blob.size).sum();
-            let size = format!(" ({}, {})", count(blobs.len(), "blob"), bytes(total));
+            let size = match blobs.len() {
+                0 => String::new(),
+                blobs => format!(" ({}, {})", count(blobs, "blob"), bytes(total)),
+            };
             line.text(&format!("{container}: {source} {} {target}", style.arrow())).text(&size)
         }
         Event::BlobPushed { container, digest, size, outcome: Transfer::Uploaded, .. }

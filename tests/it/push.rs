@@ -1,5 +1,8 @@
 //! `landfall push` to the ECR of the embedded stand-in.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 
 use crate::images::{Layout, OCI_MANIFEST, docker_archive, layer};
@@ -212,6 +215,60 @@ fn standard_output_is_the_references_and_nothing_else() {
     let failed = failed.expect_code(3);
     assert_eq!(failed.stdout(), "");
     assert!(failed.stderr().contains("--create-repository"), "{}", failed.all());
+    assert!(failed.stderr().contains("image was not pushed"), "{}", failed.all());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_push_that_still_waits_for_its_image() {
+    let args = push_args("-", &["127.0.0.1:1/nowhere:v1"], &["--output", "plain"]);
+    let mut child = Landfall::new(&args)
+        .stdin(Stdio::piped())
+        .into_command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // As long as this is open, the archive has no end.
+    let archive = child.stdin.take().expect("a pipe");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let begun = lines.by_ref().any(|line| line.expect("a line").contains("push image"));
+    assert!(begun);
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    let said: Vec<String> = lines.map(|line| line.expect("a line")).collect();
+    let said = said.join("\n");
+    let output = child.wait_with_output().expect("it ends");
+    drop(archive);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert_eq!(output.stdout, b"");
+    assert!(said.contains("image was not pushed"), "{said}");
+    assert!(said.contains("run the same command again"), "{said}");
+    // There is no service, and nothing of it to tell.
+    for word in ["service", "rollout", "revision", "interrupted: interrupted"] {
+        assert!(!said.contains(word), "{word}: {said}");
+    }
+}
+
+/// The configuration's images, without a cluster that runs them.
+#[test]
+fn the_images_of_the_configuration_are_pushed() {
+    let ecr = Ecr::start(&[]);
+    let (one, two) = (ecr.layout("one"), ecr.layout("two"));
+    let config = ecr.folder.path().join("landfall.yml");
+    let text = format!(
+        "version: 1\nservices:\n  api:\n    containers:\n      web: {{ image: {{ from: '{}', to: ['{HOST}/api:v1', '{HOST}/web:v1'], create_repository: true }} }}\n  jobs:\n    containers:\n      main: {{ image: {{ from: '{}', to: '{HOST}/jobs:v1', create_repository: true }} }}\n",
+        one.source(),
+        two.source(),
+    );
+    std::fs::write(&config, text).expect("written");
+    let config = config.to_str().expect("UTF-8");
+    let ran = ecr.landfall(&["push", "--config", config, "jobs"]).run().expect_code(0);
+    assert_eq!(ran.stdout().lines().count(), 1, "{}", ran.all());
+    let ran = ecr.landfall(&["push", "--config", config]).run().expect_code(0);
+    let repositories: Vec<String> =
+        ran.stdout().lines().map(|line| line.split('@').next().expect("a part").to_owned()).collect();
+    assert_eq!(repositories, [format!("{HOST}/api"), format!("{HOST}/web"), format!("{HOST}/jobs")]);
 }
 
 #[test]

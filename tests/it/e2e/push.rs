@@ -271,6 +271,12 @@ fn what_skopeo_writes_as_oci_keeps_its_digest() {
         sample.run(&pushed);
         docker(&["image", "rm", pushed["reference"].as_str().expect("a reference")]);
     }
+    let archive = File::open(sample.path("oci-archive")).expect("the archive");
+    let target = format!("{}/{}-piped:v1", registry(), sample.repository);
+    let piped = pushed(&sample.landfall("-", &target, &[]).stdin(archive.into()).run());
+    let original = skopeo(&["inspect", "--raw", &format!("oci-archive:{}", sample.path("oci-archive"))]);
+    assert_eq!(piped["digest"], digest_of(&original));
+    sample.check(&piped);
 }
 
 #[test]
