@@ -152,7 +152,8 @@ async fn a_flipped_byte_in_a_compressed_layer_or_in_the_configuration_is_found_t
         let at = place(&bytes, &packed) + offset;
         bytes[at] ^= 1;
         case.refused(&bytes, &case.docker(None)).await;
-        assert!(case.uploads().is_empty(), "{offset}");
+        // The configuration is right, and may go while layers are looked into.
+        assert!(case.uploads().iter().all(|content| content.body.starts_with(b"{")), "{offset}");
     }
     let case = Case::new().await;
     let mut bytes = legacy();
@@ -377,9 +378,9 @@ async fn a_digest_that_climbs_out_of_an_oci_archive_is_refused() {
 async fn an_archive_of_the_other_kind_names_the_prefix_that_it_needs() {
     let case = Case::new().await;
     let error = case.refused(&oci_archive(&simple()), &case.docker(None)).await;
-    assert!(error.to_string().contains("`oci-archive:`"), "{error}");
+    assert!(error.hint_text().unwrap().contains("oci-archive:"), "{error}");
     let error = case.refused(&legacy(), &case.oci(None)).await;
-    assert!(error.to_string().contains("`docker-archive:`"), "{error}");
+    assert!(error.hint_text().unwrap().contains("docker-archive:"), "{error}");
     for source in [case.docker(None), case.oci(None)] {
         let error = case.refused(&tar_of(&[("README", b"no image")]), &source).await;
         assert!(error.to_string().contains("archive.tar"), "{error}");

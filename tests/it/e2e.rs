@@ -6,6 +6,8 @@
 mod distribution;
 mod load;
 mod ministack;
+#[cfg(unix)]
+mod push;
 mod rollout;
 
 use std::path::{Path, PathBuf};
@@ -40,15 +42,21 @@ pub fn load_hello(folder: &Path, name: &str, version: &str) -> PathBuf {
 
 /// Runs the docker client against the engine of the tests.
 pub fn docker(args: &[&str]) -> String {
-    let output = Command::new("docker")
-        // A login of these tests stays out of the home folder of whoever runs them.
-        .args(["--config", concat!(env!("CARGO_TARGET_TMPDIR"), "/docker")])
-        .args(["-H", &part("LANDFALL_E2E_DOCKER_HOST")])
-        .args(args)
-        .output()
-        .expect("the docker client runs");
+    // A login of these tests stays out of the home folder of whoever runs them.
+    docker_with(Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/docker")), args)
+}
+
+/// The same with the logins in this folder.
+pub fn docker_with(config: &Path, args: &[&str]) -> String {
+    let output = docker_command(config, args).output().expect("the docker client runs");
     assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn docker_command(config: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("docker");
+    command.arg("--config").arg(config).args(["-H", &part("LANDFALL_E2E_DOCKER_HOST")]).args(args);
+    command
 }
 
 /// Asks again and again until there is an answer; a part that never gives one fails the test.

@@ -10,6 +10,10 @@ mod cli;
 #[cfg(target_os = "linux")]
 mod discard;
 mod e2e;
+mod images;
+#[cfg(target_os = "linux")]
+mod memory;
+mod proxy;
 mod push;
 mod sandbox;
 mod support;

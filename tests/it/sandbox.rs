@@ -217,13 +217,13 @@ fn a_dry_run_writes_nothing_and_says_what_would_change() {
 }
 
 /// A `landfall sandbox` in the background, and the variables that lead to it.
-struct LongLived {
+pub struct LongLived {
     child: Child,
-    variables: Vec<(String, String)>,
+    pub variables: Vec<(String, String)>,
 }
 
 impl LongLived {
-    fn start(args: &[&str]) -> Self {
+    pub fn start(args: &[&str]) -> Self {
         let mut all = vec!["sandbox", "--speed", SPEED];
         all.extend(args);
         let mut child = Landfall::new(&all).into_command().stdout(Stdio::piped()).spawn().expect("it starts");
@@ -240,7 +240,7 @@ impl LongLived {
         Self { child, variables }
     }
 
-    fn landfall(&self, args: &[&str]) -> Landfall {
+    pub fn landfall(&self, args: &[&str]) -> Landfall {
         Landfall::new(args).envs(&self.variables)
     }
 }

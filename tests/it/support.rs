@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -29,6 +29,7 @@ impl Landfall {
         }
         // No profile, no credentials, no Docker login of the person at this machine.
         command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.stdin(Stdio::null());
         Self { command }
     }
 
@@ -50,9 +51,15 @@ impl Landfall {
         self
     }
 
+    /// Gives it something to read.
+    pub fn stdin(mut self, from: Stdio) -> Self {
+        self.command.stdin(from);
+        self
+    }
+
     /// Waits for the end.
     pub fn run(mut self) -> Ran {
-        let output = self.command.stdin(std::process::Stdio::null()).output().expect("landfall starts");
+        let output = self.command.output().expect("landfall starts");
         Ran { output }
     }
 
@@ -108,6 +115,11 @@ impl Ran {
         assert_eq!(last["event"], "run_finished", "{}", self.all());
         last
     }
+}
+
+/// What was pushed, according to a report: one entry for each repository.
+pub fn pushes(report: &Value) -> Vec<Value> {
+    report["services"][0]["pushes"].as_array().unwrap_or_else(|| panic!("no pushes: {report}")).clone()
 }
 
 /// The counts of AWS calls in a report.

@@ -346,10 +346,15 @@ async fn a_tag_that_cannot_move_lets_the_same_image_pass_and_no_other() {
         .await;
         let mut to = Destination::new(registry(&other), &target("app:v1"));
         to.immovable = HashSet::from(["v1".to_owned()]);
-        let error = super::push(&again().await, &[to], &progress()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Preflight, "{number}");
-        assert!(error.to_string().contains("does not let tags move"), "{error}");
-        assert_eq!(writes(&other), 0, "{number}");
+        // It may be the first of several or a later one: nothing is sent anywhere.
+        let free = scripted(|_, _| None).await;
+        let first = Destination::new(registry(&free), &target("free:v1"));
+        for to in [vec![to.clone()], vec![to.clone(), first.clone()], vec![first, to]] {
+            let error = super::push(&again().await, &to, &progress()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Preflight, "{number}");
+            assert!(error.to_string().contains("does not let tags move"), "{error}");
+            assert_eq!(writes(&other) + writes(&free), 0, "{number}");
+        }
     }
 }
 

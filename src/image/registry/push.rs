@@ -196,6 +196,10 @@ async fn pack(
 pub async fn push(image: &OpenImage, to: &[Destination], progress: &Progress) -> Result<Pushed> {
     let mut pushing = Pushing { image, written: None, complete: Vec::new(), progress };
     let mut all = Pushed { digest: String::new(), bytes_sent: 0, outcome: Transfer::Exists };
+    // When a tag of a later repository cannot move, the first one gets nothing either.
+    for destination in to.iter().skip(1).filter(|destination| !destination.immovable.is_empty()) {
+        pushing.look_at_tags(destination).await?;
+    }
     for destination in to {
         let pushed = pushing.push_to(destination).await?;
         pushing.complete.push(&destination.repository);
@@ -235,6 +239,22 @@ impl<'a> Pushing<'a> {
         }
     }
 
+    /// What the tags stand for; an error when one that cannot move is another image. Whether it is shows only when the
+    /// digest is known, and until then nothing may be sent, so the layers are packed for that.
+    async fn look_at_tags(&mut self, to: &'a Destination) -> Result<HashMap<&'a str, Option<String>>> {
+        let now = to.tags_now().await?;
+        let stuck = now.iter().any(|(tag, found)| found.is_some() && to.immovable.contains(*tag));
+        if let (true, Err(unpacked)) = (stuck, self.form())
+            && self.top().is_none()
+        {
+            self.written = Some(pack(unpacked, self.image, to, self.progress).await?);
+        }
+        if let Some(top) = self.top() {
+            to.check_tags(&now, &top.digest)?;
+        }
+        Ok(now)
+    }
+
     async fn push_to(&mut self, to: &'a Destination) -> Result<Pushed> {
         let started = Instant::now();
         let (inner, progress) = (to.inner(), self.progress);
@@ -256,19 +276,8 @@ impl<'a> Pushing<'a> {
                 .collect(),
         });
 
-        let now = to.tags_now().await?;
-        // Whether a tag that cannot move is this image shows only when the digest is known, and until then nothing
-        // may be sent.
-        let stuck = now.iter().any(|(tag, found)| found.is_some() && to.immovable.contains(*tag));
-        if let (true, Err(unpacked)) = (stuck, self.form())
-            && self.top().is_none()
-        {
-            self.written = Some(pack(unpacked, self.image, to, progress).await?);
-        }
+        let now = self.look_at_tags(to).await?;
         let top = self.top();
-        if let Some(top) = &top {
-            to.check_tags(&now, &top.digest)?;
-        }
         let by_digest = match &top {
             Some(top) if to.tags.is_empty() => to.has(&top.digest).await?,
             _ => false,

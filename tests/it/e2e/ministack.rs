@@ -115,9 +115,7 @@ impl Ministack {
         answer.text().await.expect("a body")
     }
 
-    /// Creates a service of two tasks that run `image`, a local image of the engine, as tag `v1`,
-    /// and waits until both answer through the load balancer.
-    pub async fn web_service(&self, name: &str, image: &str) -> WebService {
+    pub async fn create_repository(&self, name: &str) {
         self.json(
             "ecr",
             "AmazonEC2ContainerRegistry_V20150921",
@@ -125,6 +123,12 @@ impl Ministack {
             json!({"repositoryName": name}),
         )
         .await;
+    }
+
+    /// Creates a service of two tasks that run `image`, a local image of the engine, as tag `v1`,
+    /// and waits until both answer through the load balancer.
+    pub async fn web_service(&self, name: &str, image: &str) -> WebService {
+        self.create_repository(name).await;
         let reference = format!("{}/{name}:v1", self.registry());
         docker(&["tag", image, &reference]);
         docker(&["push", &reference]);

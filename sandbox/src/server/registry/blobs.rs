@@ -10,7 +10,7 @@ use tokio_util::io::ReaderStream;
 use super::{
     super::{
         Shared,
-        answer::{Answer, BoxError, discard, empty, set},
+        answer::{Answer, BoxError, discard, empty, header, set},
     },
     answers::{broken, refuse, registry_error, upload_unknown},
 };
@@ -52,31 +52,33 @@ pub(super) async fn get(shared: &Shared, repository: &str, digest: &str, head: b
 /// it; otherwise `mount` is answered like any other request (facts 6.3).
 pub(super) async fn begin(shared: &Shared, repository: &str, request: Request<Incoming>) -> Answer {
     let (mount, from) = (query(&request, "mount"), query(&request, "from"));
+    let host = host(shared, &request);
     discard(request.into_body()).await;
     if let (Some(digest), Some(from)) = (mount, from) {
         let mounted = shared.world().world.mount_blob(repository, &digest, &from);
         match mounted {
             Err(error) => return registry_error(&error, &shared.account),
-            Ok(true) => return created(shared, repository, &digest),
+            Ok(true) => return created(&host, repository, &digest),
             Ok(false) => {}
         }
     }
     let id = shared.blobs.begin(repository);
     let mut response = empty(StatusCode::ACCEPTED);
-    set_location(&mut response, shared, repository, &id);
+    set_location(&mut response, &host, repository, &id);
     set(&mut response, "docker-upload-uuid", &id);
     set(&mut response, "range", "0-0");
     response
 }
 
-fn set_location(response: &mut Answer, shared: &Shared, repository: &str, id: &str) {
+fn set_location(response: &mut Answer, host: &str, repository: &str, id: &str) {
     // Absolute and with a query of its own: a client has to follow it as given.
-    let location = format!("http://{}/v2/{repository}/blobs/uploads/{id}?_state=sandbox", shared.host);
+    let location = format!("http://{host}/v2/{repository}/blobs/uploads/{id}?_state=sandbox");
     set(response, "location", &location);
 }
 
 /// PATCH: ECR answers 201 where the specification says 202, and takes only one.
 pub(super) async fn patch(shared: &Shared, repository: &str, id: &str, request: Request<Incoming>) -> Answer {
+    let host = host(shared, &request);
     let Some(mut upload) = shared.blobs.take(id, repository) else {
         discard(request.into_body()).await;
         return upload_unknown();
@@ -92,7 +94,7 @@ pub(super) async fn patch(shared: &Shared, repository: &str, id: &str, request: 
         return broken(&error);
     }
     let mut response = empty(StatusCode::CREATED);
-    set_location(&mut response, shared, repository, id);
+    set_location(&mut response, &host, repository, id);
     set(&mut response, "docker-upload-uuid", id);
     set(&mut response, "range", &format!("0-{}", upload.size.saturating_sub(1)));
     shared.blobs.put_back(id, upload);
@@ -107,6 +109,7 @@ pub(super) async fn finish(
     request: Request<Incoming>,
 ) -> Answer {
     let digest = query(&request, "digest").unwrap_or_default();
+    let host = host(shared, &request);
     let Some(mut upload) = shared.blobs.take(id, repository) else {
         discard(request.into_body()).await;
         return upload_unknown();
@@ -126,14 +129,19 @@ pub(super) async fn finish(
     if let Err(error) = shared.world().world.add_blob(repository, &digest) {
         return registry_error(&error, &shared.account);
     }
-    created(shared, repository, &digest)
+    created(&host, repository, &digest)
 }
 
-fn created(shared: &Shared, repository: &str, digest: &str) -> Answer {
+fn created(host: &str, repository: &str, digest: &str) -> Answer {
     let mut response = empty(StatusCode::CREATED);
-    set(&mut response, "location", &format!("http://{}/v2/{repository}/blobs/{digest}", shared.host));
+    set(&mut response, "location", &format!("http://{host}/v2/{repository}/blobs/{digest}"));
     set(&mut response, DIGEST, digest);
     response
+}
+
+/// The name by which the client knows this server: to another it would not send its password.
+fn host(shared: &Shared, request: &Request<Incoming>) -> String {
+    header(request, "host").unwrap_or(&shared.host).to_owned()
 }
 
 /// A parameter of the query.
