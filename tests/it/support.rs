@@ -27,8 +27,9 @@ impl Landfall {
                 command.env(name, value);
             }
         }
-        // No profile, no credentials, no Docker login of the person at this machine.
-        command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+        // No profile, no credentials, no Docker login of the person at this machine; and nothing can be
+        // remembered there, as /dev/null is no folder.
+        command.env("HOME", "/dev/null").env("AWS_EC2_METADATA_DISABLED", "true");
         command.stdin(Stdio::null());
         Self { command }
     }
