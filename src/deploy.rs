@@ -90,6 +90,7 @@ async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result
         ecs_service: prepared.snapshot.live.name.clone(),
         current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),
         changes: plan.changes.clone(),
+        variables: plan.variables.clone(),
     });
     step.finish();
     prepared.tell_what_is_there(&events);
@@ -113,7 +114,8 @@ impl Deployment<'_> {
                 return Ok(());
             }
             let step = StepTimer::start(&self.events, Step::UploadEnvFiles);
-            upload_env_files(&self.prepared, self.context.aws, &self.events).await?;
+            let store = self.context.config.env_store.as_ref();
+            upload_env_files(&self.prepared, store, self.context.aws, &self.events).await?;
             step.finish();
             Ok::<(), Error>(())
         };

@@ -1,11 +1,13 @@
 //! [`Emitter`]: how the core sends events to whoever reports them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::event::{Event, Record, Step};
+use crate::secret::Secret;
 
 /// Sends events, stamped with the wall clock and, where one applies, with a service.
 ///
@@ -14,19 +16,51 @@ use crate::event::{Event, Record, Step};
 pub struct Emitter {
     sender: UnboundedSender<Record>,
     service: Option<String>,
+    masks: Option<Masks>,
+}
+
+/// Where values go that a CI system should hide from its log. They are no events: those are recorded and shown.
+#[derive(Clone)]
+pub struct Masks(Arc<dyn Fn(&Secret) + Send + Sync>);
+
+impl Masks {
+    /// Hands each value to `hide`.
+    pub fn new(hide: impl Fn(&Secret) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hide))
+    }
+}
+
+impl std::fmt::Debug for Masks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Masks")
+    }
 }
 
 impl Emitter {
     /// An emitter for the whole run, and the end at which its events arrive.
     pub fn channel() -> (Self, UnboundedReceiver<Record>) {
         let (sender, receiver) = unbounded_channel();
-        (Self { sender, service: None }, receiver)
+        (Self { sender, service: None, masks: None }, receiver)
+    }
+
+    /// The same, with somewhere to send values that are to be hidden.
+    #[must_use]
+    pub fn with_masks(mut self, masks: Option<Masks>) -> Self {
+        self.masks = masks;
+        self
+    }
+
+    /// Has values hidden from the log of the CI system, before anything else is told.
+    pub fn mask(&self, values: impl IntoIterator<Item = Secret>) {
+        if let Some(Masks(hide)) = &self.masks {
+            values.into_iter().for_each(|value| hide(&value));
+        }
     }
 
     /// The same, for what concerns one service (its key in the configuration).
     #[must_use]
     pub fn for_service(&self, service: &str) -> Self {
-        Self { sender: self.sender.clone(), service: Some(service.to_owned()) }
+        Self { service: Some(service.to_owned()), ..self.clone() }
     }
 
     /// Sends one event.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod outcome;
 mod parts;
+mod variables;
 
 pub use outcome::{
     BlobReport, ErrorReport, FailureClass, Finding, ImageReport, RollbackBy, RunReport, ServiceReport,
@@ -20,6 +21,10 @@ pub use outcome::{
 pub use parts::{
     Blob, Change, DeploymentState, EnvFileReport, Role, RunStarted, Step, Stopped, StoppedContainer,
     TargetState, TaskState, Transfer,
+};
+pub use variables::{
+    ContainerVariables, EffectiveVariable, EnvFileCheck, EnvFinding, EnvOutcome, VariableChange,
+    VariableSource,
 };
 
 /// One event with the instant at which it happened and the service it concerns.
@@ -58,6 +63,31 @@ pub enum Event {
         current_task_definition: Option<String>,
         /// In the order in which they will be made.
         changes: Vec<Change>,
+        /// What the containers of the configuration will have as environment; empty where nothing is said about it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        variables: Vec<ContainerVariables>,
+    },
+    /// A `.env` file was read; told where something was found in it.
+    EnvFileChecked(EnvFileCheck),
+    /// Variables of a container, where they are compared and not deployed (`env diff`).
+    EnvCompared(ContainerVariables),
+    /// A file was written on this machine.
+    FileWritten {
+        /// Its path.
+        path: String,
+        /// What is in it, for a person: `12 variables`.
+        content: String,
+    },
+    /// Something that nobody needs any more was found (`prune`).
+    Prunable {
+        /// `s3://BUCKET/KEY`
+        object: String,
+        /// When it was written.
+        written: Timestamp,
+        /// Bytes.
+        size: u64,
+        /// Whether it was deleted.
+        deleted: bool,
     },
     /// A step of the run began.
     StepStarted {

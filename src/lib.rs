@@ -18,6 +18,7 @@
 //! | [`plan`] | what would change: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
+//! | [`github`] | what only GitHub Actions knows |
 //! | [`task_definition`] | the JSON document: load, edit, compare |
 //! | [`rollout`] | the watcher: observation, state machine, findings, zero downtime |
 //! | [`aws`] | SDK clients; AWS's answers to our values and back |
@@ -36,6 +37,7 @@ pub mod emit;
 pub mod envfile;
 pub mod error;
 pub mod event;
+pub mod github;
 pub mod image;
 pub mod logins;
 pub mod plan;

@@ -1,14 +1,14 @@
 //! Everything that a deployment reads and sends before a service is touched: opening images and env
 //! files, looking at AWS and the registry; then pushing and uploading.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
-use crate::aws::{Aws, PutOutcome};
-use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
+use crate::aws::{Aws, NewObject, PutOutcome};
+use crate::config::{Config, EnvStore, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
 use crate::emit::Emitter;
-use crate::envfile::{self, CanonicalEnvFile, StoreKey};
+use crate::envfile::{self, Content, LocalEnvFile, StoreKey, check_bucket, parse_arn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
 use crate::image::{Destination, OpenImage, Progress, Reference, Registries, push, settle, survey};
@@ -46,8 +46,15 @@ impl Prepared {
             TaskDefinitionSource::Live => None,
         };
         let files = read_env_files(service, events)?;
+        let owner = config.env_store.as_ref().and_then(|store| store.owner.clone());
         let needs_account = !files.is_empty();
-        let account = async { if needs_account { aws.account().await } else { Ok(String::new()) } };
+        let account = async {
+            match owner {
+                Some(owner) => Ok(owner),
+                None if needs_account => aws.account().await,
+                None => Ok(String::new()),
+            }
+        };
         let live = live_state(config, service, aws, from_file);
         let ((live, live_definition, base, latest), account) = tokio::try_join!(live, account)?;
         let partition = live.task_definition.split(':').nth(1).unwrap_or("aws").to_owned();
@@ -60,26 +67,12 @@ impl Prepared {
             Some(async move { images.look_at(name?, image).await })
         });
         let images = try_join_all(containers);
-        let store = config.env_store.as_ref();
-        let files = try_join_all(files.into_iter().filter_map(|(container, file, content)| {
-            let store = store?;
-            let name = container.map_or_else(|| base.only_container(), Ok);
-            let (partition, account) = (&partition, &account);
-            Some(async move {
-                let container = name?;
-                let key = StoreKey::new(store, &service.name, &container, content.hash());
-                Ok::<_, Error>(EnvFileFacts {
-                    arn: key.arn(partition),
-                    arn_prefix: envfile::arn_prefix(partition, store, &service.name, &container),
-                    present: aws.object_exists(&key.bucket, &key.key, account).await?,
-                    container,
-                    file,
-                    content,
-                    key,
-                })
-            })
-        }));
+        let base_is_live = service.task_definition == TaskDefinitionSource::Live;
+        let looked_at =
+            EnvFiles { config, service, base: &base, partition: &partition, account: &account, aws, events };
+        let files = looked_at.look_at(files);
         let (images, env_files) = tokio::try_join!(images, files)?;
+        let stored = looked_at.stored(&live_definition, &env_files).await;
 
         let mut facts = Vec::new();
         let mut open = HashMap::new();
@@ -89,7 +82,8 @@ impl Prepared {
             }
             facts.push(fact);
         }
-        let snapshot = Snapshot { live, live_definition, base, latest, images: facts, env_files };
+        let snapshot =
+            Snapshot { live, live_definition, base, latest, images: facts, env_files, base_is_live, stored };
         Ok(Self { snapshot, images: open, account })
     }
 
@@ -131,7 +125,7 @@ fn stored(file: &EnvFileFacts, outcome: Transfer) -> Event {
         container: file.container.clone(),
         file: file.file.clone(),
         arn: file.arn.clone(),
-        variables: file.content.variables(),
+        variables: u32::try_from(file.content.variables().len()).unwrap_or(u32::MAX),
         outcome,
     })
 }
@@ -184,28 +178,135 @@ async fn live_state(
     Ok((live, definition, base, latest))
 }
 
-type LocalEnvFile = (Option<String>, String, CanonicalEnvFile);
-
-fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<LocalEnvFile>> {
+/// The env files of a service, with their containers. What is wrong in one is told, and refuses the run before
+/// anything is asked of AWS.
+fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<(Option<String>, LocalEnvFile)>> {
     let mut files = Vec::new();
     for container in &service.containers {
-        let Some(path) = &container.env_file else { continue };
-        let file = envfile::read(path)?;
-        for note in &file.notes {
-            events.warn(format!("{}:{}: {}", path.display(), note.line, note.text), None);
-        }
-        for (name, _) in &container.secrets {
-            if file.variables.iter().any(|variable| &variable.name == name) {
-                return Err(Error::usage(format!(
-                    "{}: `{name}` stands in this file and in `secrets`",
-                    path.display()
-                ))
-                .hint("AWS does not say which of the two wins; keep one of them."));
+        for config in &container.env_files {
+            let file = envfile::read(config)?;
+            let check = file.check(container.name.as_deref());
+            if let Err(refusal) = envfile::refuse(&check) {
+                events.emit(Event::EnvFileChecked(check));
+                return Err(refusal);
             }
+            if let Some(content) = &file.content {
+                events.mask(content.variables().iter().map(|variable| variable.value.clone()));
+            }
+            files.push((container.name.clone(), file));
         }
-        files.push((container.name.clone(), path.display().to_string(), CanonicalEnvFile::new(&file)));
     }
     Ok(files)
+}
+
+/// What looking at env files takes.
+struct EnvFiles<'a> {
+    config: &'a Config,
+    service: &'a ServiceConfig,
+    /// What the new revision is made from.
+    base: &'a TaskDefinition,
+    partition: &'a str,
+    account: &'a str,
+    aws: &'a Aws,
+    events: &'a Emitter,
+}
+
+impl EnvFiles<'_> {
+    /// Facts about each file: where it is stored, and whether it is there.
+    async fn look_at(&self, files: Vec<(Option<String>, LocalEnvFile)>) -> Result<Vec<EnvFileFacts>> {
+        let Some(store) = &self.config.env_store else { return Ok(Vec::new()) };
+        let mut facts = Vec::new();
+        for (container, mut file) in files {
+            let container = container.map_or_else(|| self.base.only_container(), Ok)?;
+            let (environment, secrets) = self.names(&container);
+            file.check_names(
+                &environment.iter().map(String::as_str).collect::<Vec<_>>(),
+                &secrets.iter().map(String::as_str).collect::<Vec<_>>(),
+            );
+            let check = file.check(Some(&container));
+            let refusal = envfile::refuse(&check);
+            if !check.findings.is_empty() {
+                self.events.emit(Event::EnvFileChecked(check));
+            }
+            refusal?;
+            let Some(content) = file.content else { continue };
+            let key = StoreKey::new(store, &self.service.name, &container, content.hash());
+            facts.push(EnvFileFacts {
+                arn: key.arn(self.partition),
+                arn_prefix: envfile::arn_prefix(self.partition, store, &self.service.name, &container),
+                present: false,
+                container,
+                file: file.file,
+                content,
+                key,
+            });
+        }
+        let there =
+            facts.iter().map(|file| self.aws.object_exists(&file.key.bucket, &file.key.key, self.account));
+        let there = try_join_all(there).await?;
+        for (file, there) in facts.iter_mut().zip(there) {
+            file.present = there;
+        }
+        if facts.iter().any(|file| !file.present) {
+            let bucket = self.aws.bucket_facts(&store.bucket, self.account).await?;
+            check_bucket(&store.bucket, &bucket, &self.aws.region, self.account)?;
+        }
+        Ok(facts)
+    }
+
+    /// The names that `environment` and `secrets` of a container will have. An empty value of what the service runs
+    /// may be one that an earlier run has moved there, and hides nothing: it is taken away.
+    fn names(&self, container: &str) -> (Vec<String>, Vec<String>) {
+        let of_base = |key: &str| self.base.names(container, key).into_iter().map(str::to_owned);
+        let configured = self
+            .service
+            .containers
+            .iter()
+            .filter(|configured| configured.name.as_deref().is_none_or(|name| name == container));
+        let mut environment: Vec<String> = of_base("environment").collect();
+        if self.service.task_definition == TaskDefinitionSource::Live {
+            environment.retain(|name| !self.base.is_empty_variable(container, name));
+        }
+        let mut secrets: Vec<String> = of_base("secrets").collect();
+        for configured in configured {
+            secrets.retain(|name| !configured.environment.iter().any(|(own, _)| own == name));
+            environment.retain(|name| !configured.secrets.iter().any(|(own, _)| own == name));
+            environment.extend(configured.environment.iter().map(|(name, _)| name.clone()));
+            secrets.extend(configured.secrets.iter().map(|(name, _)| name.clone()));
+        }
+        (environment, secrets)
+    }
+
+    /// What is in the env files that the service runs with, and in those that stay: for comparing, so that what
+    /// cannot be read is no error.
+    async fn stored(&self, live: &TaskDefinition, ours: &[EnvFileFacts]) -> HashMap<String, Content> {
+        let containers = self
+            .service
+            .containers
+            .iter()
+            .filter_map(|container| container.name.clone().or_else(|| self.base.only_container().ok()));
+        let arns: BTreeSet<String> = containers
+            .flat_map(|name| [live.env_files(&name), self.base.env_files(&name)].concat())
+            .filter(|arn| !ours.iter().any(|file| file.arn == *arn))
+            .collect();
+        let read = arns.into_iter().map(|arn| async move {
+            let content = read_stored(self.aws, &arn).await;
+            (arn, content)
+        });
+        join_all(read).await.into_iter().collect()
+    }
+}
+
+/// Reads an env file that a task definition names.
+pub async fn read_stored(aws: &Aws, arn: &str) -> Content {
+    let Some(key) = parse_arn(arn) else { return Content::Unread("it is no S3 ARN".to_owned()) };
+    match aws.get_object(&key.bucket, &key.key).await {
+        Ok(bytes) => match landfall_envfile::read_stored(&bytes) {
+            Some(variables) => Content::Read { label: arn.to_owned(), variables },
+            None => Content::Unread("it is not UTF-8".to_owned()),
+        },
+        Err(error) => Content::Unread(error.to_string()),
+    }
 }
 
 /// What looking at images takes.
@@ -301,12 +402,22 @@ pub async fn push_images(prepared: &Prepared, aws: &Aws, events: &Emitter) -> Re
 ///
 /// # Errors
 /// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the bucket does not exist.
-pub async fn upload_env_files(prepared: &Prepared, aws: &Aws, events: &Emitter) -> Result<()> {
+pub async fn upload_env_files(
+    prepared: &Prepared,
+    store: Option<&EnvStore>,
+    aws: &Aws,
+    events: &Emitter,
+) -> Result<()> {
+    let encryption = store.and_then(|store| store.encryption.as_ref());
     try_join_all(prepared.env_files_to_upload().map(|file| async move {
-        let content = file.content.bytes().to_vec();
-        let outcome =
-            aws.put_object_once(&file.key.bucket, &file.key.key, &prepared.account, content).await?;
-        let outcome = match outcome {
+        let object = NewObject {
+            bucket: &file.key.bucket,
+            key: &file.key.key,
+            owner: &prepared.account,
+            encryption,
+            content: file.content.bytes(),
+        };
+        let outcome = match aws.put_object_once(object).await? {
             PutOutcome::Written => Transfer::Uploaded,
             PutOutcome::AlreadyThere => Transfer::Exists,
         };

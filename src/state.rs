@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::error::exit_code;
 use crate::event::{
-    Change, DeploymentState, ErrorReport, Event, Finding, Record, RollbackBy, RunReport, RunStarted,
-    ServiceReport, Step, TaskState, Verdict,
+    Change, ContainerVariables, DeploymentState, ErrorReport, Event, Finding, Record, RollbackBy, RunReport,
+    RunStarted, ServiceReport, Step, TaskState, Verdict,
 };
 
 mod push;
@@ -62,6 +62,8 @@ pub struct ServiceState {
     pub finished: bool,
     /// What the run would change; `None` until planned.
     pub changes: Option<Vec<Change>>,
+    /// What the containers will have as environment.
+    pub variables: Vec<ContainerVariables>,
     /// Deployments by id, as last seen.
     pub deployments: BTreeMap<String, DeploymentState>,
     /// Tasks by id, in order of appearance.
@@ -115,6 +117,7 @@ impl ServiceState {
             },
             finished: false,
             changes: None,
+            variables: Vec::new(),
             deployments: BTreeMap::new(),
             tasks: Vec::new(),
             desired: 0,
@@ -299,7 +302,8 @@ impl ServiceState {
     fn apply(&mut self, time: Timestamp, event: &Event) {
         let report = &mut self.report;
         match event {
-            Event::Planned { ecs_service, current_task_definition, changes } => {
+            Event::Planned { ecs_service, current_task_definition, changes, variables } => {
+                self.variables.clone_from(variables);
                 self.ecs_service = Some(ecs_service.clone());
                 report.previous_task_definition.clone_from(current_task_definition);
                 self.changes = Some(changes.clone());

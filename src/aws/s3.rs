@@ -1,11 +1,14 @@
 //! S3: objects that are written once and never overwritten.
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumAlgorithm;
+use aws_sdk_s3::types::{ChecksumAlgorithm, Grant, PublicAccessBlockConfiguration, ServerSideEncryption};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use zeroize::Zeroizing;
 
 use super::clients::Aws;
+use super::ecr::Encryption;
 use super::error::aws_error;
+use crate::envfile::BucketFacts;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What became of a write.
@@ -16,6 +19,24 @@ pub enum PutOutcome {
     /// An object of that key was there already, and was left alone.
     AlreadyThere,
 }
+
+/// An object to write.
+#[derive(Clone, Copy)]
+pub struct NewObject<'a> {
+    /// Its bucket.
+    pub bucket: &'a str,
+    /// Its key.
+    pub key: &'a str,
+    /// The account that must own the bucket.
+    pub owner: &'a str,
+    /// How it is encrypted; `None`: as the bucket does.
+    pub encryption: Option<&'a Encryption>,
+    /// What it holds.
+    pub content: &'a [u8],
+}
+
+/// The longest env file that is read for comparing, in bytes: longer ones keep a process from starting.
+const LONGEST_READ: i64 = 4 * 1024 * 1024;
 
 /// How often a write that met another writer is tried.
 const CONFLICTS: usize = 4;
@@ -37,41 +58,93 @@ impl Aws {
         }
     }
 
+    /// An object's bytes, wiped when dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`], also for an object of more than 4 MiB.
+    pub async fn get_object(&self, bucket: &str, key: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let resource = format!("s3://{bucket}/{key}");
+        let wrong = |what: &str| Error::new(ErrorKind::Aws, format!("s3:GetObject on {resource}: {what}"));
+        let answer = self.s3.get_object().bucket(bucket).key(key).send().await;
+        let answer = answer.map_err(|error| aws_error("s3:GetObject", &resource, error))?;
+        if answer.content_length().is_none_or(|length| length > LONGEST_READ) {
+            return Err(wrong("it is too long for an env file"));
+        }
+        let body = answer.body.collect().await;
+        let body = body.map_err(|error| wrong("it broke off").source(error))?;
+        Ok(Zeroizing::new(body.to_vec()))
+    }
+
+    /// What is known of a bucket. What the caller may not ask, and what an S3-compatible store does not answer, is
+    /// not known.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`] where the bucket cannot be asked for at all.
+    pub async fn bucket_facts(&self, bucket: &str, owner: &str) -> Result<BucketFacts> {
+        let head = self.s3.head_bucket().bucket(bucket).expected_bucket_owner(owner).send();
+        let policy = self.s3.get_bucket_policy_status().bucket(bucket).expected_bucket_owner(owner).send();
+        let acl = self.s3.get_bucket_acl().bucket(bucket).expected_bucket_owner(owner).send();
+        let block = self.s3.get_public_access_block().bucket(bucket).expected_bucket_owner(owner).send();
+        let (head, policy, acl, block) = tokio::join!(head, policy, acl, block);
+        let mut facts = BucketFacts::default();
+        match head {
+            Ok(head) => facts.region = head.bucket_region().map(str::to_owned),
+            Err(error) => {
+                let response = error.raw_response();
+                // The Region is told even where the bucket is not for the caller.
+                facts.region = response
+                    .and_then(|response| response.headers().get("x-amz-bucket-region"))
+                    .map(str::to_owned);
+                match response.map(|response| response.status().as_u16()) {
+                    Some(404) => facts.missing = true,
+                    Some(403) => facts.forbidden = true,
+                    Some(301 | 400 | 307) if facts.region.is_some() => {}
+                    _ => return Err(aws_error("s3:ListBucket", &format!("s3://{bucket}"), error)),
+                }
+                return Ok(facts);
+            }
+        }
+        let block = block.ok().and_then(|answer| answer.public_access_block_configuration);
+        let blocks = |flag: fn(&PublicAccessBlockConfiguration) -> Option<bool>| {
+            block.as_ref().and_then(flag).unwrap_or_default()
+        };
+        let by_policy = policy.ok().and_then(|answer| answer.policy_status?.is_public);
+        let by_acl = acl.ok().map(|answer| answer.grants().iter().any(is_for_everyone));
+        let restricted = blocks(|block| block.restrict_public_buckets);
+        let ignored = blocks(|block| block.ignore_public_acls);
+        facts.public = match (by_policy, by_acl) {
+            (Some(true), _) if !restricted => Some(true),
+            (_, Some(true)) if !ignored => Some(true),
+            (None, None) => None,
+            _ => Some(false),
+        };
+        Ok(facts)
+    }
+
     /// Writes an object unless one of that key exists. The content's checksum is verified by S3, and
-    /// the bucket must belong to `owner`, an account id (design 8).
+    /// the bucket must belong to its owner (design 8).
     ///
     /// # Errors
     /// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the bucket does not exist.
-    pub async fn put_object_once(
-        &self,
-        bucket: &str,
-        key: &str,
-        owner: &str,
-        content: Vec<u8>,
-    ) -> Result<PutOutcome> {
+    pub async fn put_object_once(&self, object: NewObject<'_>) -> Result<PutOutcome> {
         // 409: another writer is at work on that key. Whether its object will be there is not known until
         // a further attempt says so.
         for _ in 0..CONFLICTS {
-            if let Some(outcome) = self.try_put_object(bucket, key, owner, content.clone()).await? {
+            if let Some(outcome) = self.try_put_object(&object).await? {
                 return Ok(outcome);
             }
         }
         Err(Error::new(
             ErrorKind::Aws,
-            format!("s3:PutObject on s3://{bucket}/{key}: other writers are in the way"),
+            format!("s3:PutObject on s3://{}/{}: other writers are in the way", object.bucket, object.key),
         )
         .hint("Run the same command again."))
     }
 
     /// `None` where another writer was in the way.
-    async fn try_put_object(
-        &self,
-        bucket: &str,
-        key: &str,
-        owner: &str,
-        content: Vec<u8>,
-    ) -> Result<Option<PutOutcome>> {
-        let result = self
+    async fn try_put_object(&self, object: &NewObject<'_>) -> Result<Option<PutOutcome>> {
+        let NewObject { bucket, key, owner, encryption, content } = *object;
+        let request = self
             .s3
             .put_object()
             .bucket(bucket)
@@ -80,9 +153,17 @@ impl Aws {
             .if_none_match("*")
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .content_type("text/plain; charset=utf-8")
-            .body(ByteStream::from(content))
-            .send()
-            .await;
+            .body(ByteStream::from(content.to_vec()));
+        let request = match encryption {
+            // As the bucket does, which may be with a key of its own: S3 encrypts every object.
+            None => request,
+            Some(Encryption::Aes256) => request.server_side_encryption(ServerSideEncryption::Aes256),
+            Some(Encryption::Kms) => request.server_side_encryption(ServerSideEncryption::AwsKms),
+            Some(Encryption::KmsKey(id)) => {
+                request.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(id)
+            }
+        };
+        let result = request.send().await;
         let error = match result {
             Ok(_) => return Ok(Some(PutOutcome::Written)),
             Err(error) => error,
@@ -103,4 +184,9 @@ impl Aws {
         }
         Err(aws_error("s3:PutObject", &format!("s3://{bucket}/{key}"), error))
     }
+}
+
+fn is_for_everyone(grant: &Grant) -> bool {
+    let group = grant.grantee().and_then(|grantee| grantee.uri()).unwrap_or_default();
+    group.ends_with("/global/AllUsers") || group.ends_with("/global/AuthenticatedUsers")
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use landfall_envfile::Policy;
 
 use super::push_args::{PushArgs, PushCommandArgs};
 use crate::config::{Overrides, WaitFor};
@@ -130,9 +131,12 @@ pub struct ServiceArgs {
     /// oci-archive:FILE[:REF], oci:DIR[:REF], registry:REFERENCE, or - for an archive on standard input
     #[arg(long, env = "LANDFALL_FROM", value_name = "SOURCE")]
     pub from: Option<String>,
-    /// The .env file that the container reads
+    /// A .env file that the container reads; may be repeated, and the first one that sets a name wins
     #[arg(long, env = "LANDFALL_ENV_FILE", value_name = "FILE", value_parser = path)]
-    pub env_file: Option<PathBuf>,
+    pub env_file: Vec<PathBuf>,
+    /// What to do about lines that ECS reads otherwise than dotenv libraries do [default: normalize]
+    #[arg(long, env = "LANDFALL_ENV_POLICY", value_name = "POLICY", value_parser = env_policy)]
+    pub env_policy: Option<EnvPolicyArg>,
     /// Where .env files are stored: s3://BUCKET/PREFIX
     #[arg(long, env = "LANDFALL_ENV_STORE", value_name = "S3-URL")]
     pub env_store: Option<String>,
@@ -223,7 +227,8 @@ impl DeployArgs {
             from: given(&service.from),
             images: given_list(&service.image),
             push: self.push.overrides()?,
-            env_file: given_path(&service.env_file),
+            env_files: given_paths(&service.env_file),
+            env_policy: service.env_policy.and_then(|policy| policy.0),
             env_store: given(&service.env_store),
             environment: pairs("--env", &service.environment)?,
             secrets: secrets.into_iter().map(|(name, from)| (name, from.expose().to_owned())).collect(),
@@ -254,6 +259,25 @@ pub(super) fn given_list(values: &[String]) -> Vec<String> {
 
 fn given_path(value: &Option<PathBuf>) -> Option<PathBuf> {
     value.clone().filter(|path| !path.as_os_str().is_empty())
+}
+
+fn given_paths(values: &[PathBuf]) -> Vec<PathBuf> {
+    values.iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect()
+}
+
+/// `--env-policy`; nothing where CI has passed an input that nobody gave.
+#[derive(Debug, Clone, Copy)]
+pub struct EnvPolicyArg(Option<Policy>);
+
+fn env_policy(text: &str) -> std::result::Result<EnvPolicyArg, String> {
+    let policy = match text {
+        "" => None,
+        "strict" => Some(Policy::Strict),
+        "normalize" => Some(Policy::Normalize),
+        "verbatim" => Some(Policy::Verbatim),
+        _ => return Err("write strict, normalize or verbatim".to_owned()),
+    };
+    Ok(EnvPolicyArg(policy))
 }
 
 /// As clap's own parser of paths, but for the empty one.
@@ -291,7 +315,7 @@ mod tests {
         let cli = Cli::parse_from(["landfall", "deploy", "--image", "", "--env-file", "", "--cluster", "c"]);
         let Command::Deploy(deploy) = &cli.command else { panic!("deploy") };
         let overrides = deploy.overrides(&cli.global).unwrap();
-        assert_eq!((overrides.images, overrides.env_file), (Vec::new(), None));
+        assert_eq!((overrides.images, overrides.env_files), (Vec::new(), Vec::new()));
         assert_eq!(overrides.cluster.as_deref(), Some("c"));
     }
 

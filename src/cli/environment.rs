@@ -81,6 +81,11 @@ impl Environment {
         self.get("LANDFALL_REGISTRY_ENDPOINT").map(str::to_owned)
     }
 
+    /// Whether this is a step of GitHub Actions.
+    pub fn is_github_actions(&self) -> bool {
+        self.get("GITHUB_ACTIONS").is_some()
+    }
+
     /// Whether the locale's character set is UTF-8; a CI log is, whatever its locale says.
     fn speaks_utf8(&self) -> bool {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| self.get(name));
@@ -94,7 +99,7 @@ impl Environment {
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             ci: self.get("CI").is_some(),
-            github_actions: self.get("GITHUB_ACTIONS").is_some(),
+            github_actions: self.is_github_actions(),
             no_color: no_color || self.get("NO_COLOR").is_some() || self.get("TERM") == Some("dumb"),
             unicode: self.speaks_utf8(),
             width: console_size().map(|(_, columns)| columns),

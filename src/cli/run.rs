@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use indicatif::ProgressDrawTarget;
+use zeroize::Zeroizing;
 
 use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf};
 use super::environment::Environment;
@@ -13,9 +14,10 @@ use super::push_args::PushCommandArgs;
 use crate::aws::AwsSettings;
 use crate::commands;
 use crate::config::load;
-use crate::emit::Emitter;
+use crate::emit::{Emitter, Masks};
 use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
+use crate::github::mask_commands;
 use crate::report::{Format, Sinks, Streams, choose, drive, replay};
 use crate::state::RunState;
 
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
 async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let sinks = sinks(global, environment)?;
     let (events, receiver) = Emitter::channel();
+    let events = events.with_masks(masks(environment));
     let reporting = tokio::spawn(drive(receiver, sinks));
     let interrupt = on_signal();
 
@@ -179,6 +182,19 @@ fn sinks_with(global: &Global, environment: &Environment, to_stdout: bool) -> Re
     let format = choose(global.output, terminal);
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
     Sinks::open(format, &terminal, streams, record)
+}
+
+/// In GitHub Actions, values are hidden from the log before anything is told (design 8). The commands go to standard
+/// error, which the runner reads too: standard output may be data that a later step reads.
+fn masks(environment: &Environment) -> Option<Masks> {
+    environment.is_github_actions().then(|| {
+        Masks::new(|value| {
+            use std::io::Write;
+            let commands = Zeroizing::new(mask_commands(value.expose()));
+            // A log that is gone shows nothing either.
+            let _ = std::io::stderr().write_all(commands.as_bytes());
+        })
+    })
 }
 
 /// Writes data to standard output. A reader that has gone is no error.

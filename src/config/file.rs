@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_saphyr::{Error as YamlError, Spanned};
 
+use super::env::{EnvFiles, EnvStoreEntry, PolicyEntry};
 use super::interpolate::interpolate;
 use super::model::WaitFor;
 use super::push::ImageEntry;
@@ -23,8 +24,10 @@ pub struct ConfigFile {
     pub region: Option<String>,
     /// ECS cluster: name or ARN.
     pub cluster: Option<String>,
-    /// Where `.env` files are stored: `s3://BUCKET/PREFIX`.
-    pub env_store: Option<String>,
+    /// Where `.env` files are stored: `s3://BUCKET/PREFIX`, or a map.
+    pub env_store: Option<EnvStoreEntry>,
+    /// What to do about lines of `.env` files that ECS reads otherwise than dotenv libraries do; default: `normalize`.
+    pub env_policy: Option<PolicyEntry>,
     /// The services to deploy, by a name of your choice.
     pub services: IndexMap<String, ServiceEntry>,
 }
@@ -68,8 +71,9 @@ pub struct ServiceEntry {
 pub struct ContainerEntry {
     /// The image it gets.
     pub image: Option<ImageEntry>,
-    /// A `.env` file, relative to this file.
-    pub env_file: Option<String>,
+    /// `.env` files, relative to this file: a path, a map, or a list of which the first wins.
+    #[serde(default)]
+    pub env_file: EnvFiles,
     /// Variables to set in the task definition itself.
     #[serde(default)]
     pub environment: IndexMap<String, Scalar>,
@@ -161,9 +165,11 @@ impl ConfigFile {
     /// Every text in which expressions are replaced.
     fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         let Self { region, cluster, env_store, services, .. } = self;
-        [region, cluster, env_store]
+        let store = env_store.as_mut().map(|store| store.texts());
+        [region, cluster]
             .into_iter()
             .flatten()
+            .chain(store.into_iter().flatten())
             .chain(services.values_mut().flat_map(service_texts))
     }
 }
@@ -178,7 +184,7 @@ fn container_texts(entry: &mut ContainerEntry) -> impl Iterator<Item = &mut Stri
     let ContainerEntry { image, env_file, environment, secrets } = entry;
     let image = image.as_mut().map(ImageEntry::texts).unwrap_or_default();
     let environment = environment.values_mut().map(|scalar| &mut scalar.0);
-    image.into_iter().chain(env_file).chain(environment).chain(secrets.values_mut())
+    image.into_iter().chain(env_file.texts()).chain(environment).chain(secrets.values_mut())
 }
 
 /// `path:line` of the first line on which an expression stands outside a comment.

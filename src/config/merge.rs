@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{ConfigFile, ContainerEntry, RollbackEntry, ServiceEntry, parse};
+use landfall_envfile::{Options, Policy};
+
 use super::model::{
-    Config, ContainerConfig, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource, WaitFor,
+    Config, ContainerConfig, EnvFileConfig, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource,
+    WaitFor,
 };
 use super::push::PushOverrides;
 use super::values::duration;
@@ -39,8 +42,10 @@ pub struct Overrides {
     pub images: Vec<String>,
     /// How images are pushed, for every push of the run.
     pub push: PushOverrides,
-    /// `.env` file, relative to the working directory.
-    pub env_file: Option<PathBuf>,
+    /// `.env` files, relative to the working directory.
+    pub env_files: Vec<PathBuf>,
+    /// What to do about findings, in every env file of the run.
+    pub env_policy: Option<Policy>,
     /// `s3://BUCKET/PREFIX`
     pub env_store: Option<String>,
     /// `NAME=VALUE` entries of `environment`.
@@ -71,7 +76,7 @@ impl Overrides {
         self.container.is_some()
             || self.from.is_some()
             || !self.images.is_empty()
-            || self.env_file.is_some()
+            || !self.env_files.is_empty()
             || !self.environment.is_empty()
             || !self.secrets.is_empty()
     }
@@ -118,6 +123,7 @@ fn from_flags_alone(overrides: &Overrides) -> Result<ConfigFile> {
         region: None,
         cluster: None,
         env_store: None,
+        env_policy: None,
         services: [(name, ServiceEntry::default())].into_iter().collect(),
     })
 }
@@ -149,10 +155,15 @@ fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Result<Config>
                 .hint("Set `cluster:` in landfall.yml, --cluster or LANDFALL_CLUSTER."));
         }
     };
-    let env_store = overrides.env_store.clone().or(file.env_store).map(|text| text.parse()).transpose()?;
+    let env_store = match (file.env_store, &overrides.env_store) {
+        (Some(entry), url) => Some(entry.check(url.as_deref())?),
+        (None, Some(url)) => Some(url.parse()?),
+        (None, None) => None,
+    };
+    let policy = file.env_policy.map(Policy::from).unwrap_or_default();
     let services = chosen
         .into_iter()
-        .map(|(name, entry)| service(name, entry, base, overrides))
+        .map(|(name, entry)| service(name, entry, base, policy, overrides))
         .collect::<Result<Vec<_>>>()?;
     let config = Config { region: overrides.region.clone().or(file.region), cluster, env_store, services };
     if !overrides.only_images {
@@ -161,12 +172,18 @@ fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Result<Config>
     Ok(config)
 }
 
-fn service(name: String, entry: ServiceEntry, base: &Path, overrides: &Overrides) -> Result<ServiceConfig> {
+fn service(
+    name: String,
+    entry: ServiceEntry,
+    base: &Path,
+    policy: Policy,
+    overrides: &Overrides,
+) -> Result<ServiceConfig> {
     let place = |key: &str| format!("services.{name}.{key}");
     let mut containers = entry
         .containers
         .into_iter()
-        .map(|(container, entry)| container_config(&name, container, entry, base))
+        .map(|(container, entry)| container_config(&name, container, entry, base, policy))
         .collect::<Result<Vec<_>>>()?;
     if overrides.edit_container() {
         apply_to_container(&name, &mut containers, overrides)?;
@@ -174,6 +191,9 @@ fn service(name: String, entry: ServiceEntry, base: &Path, overrides: &Overrides
     for container in &mut containers {
         if let Some(ImageConfig::Push(push)) = &mut container.image {
             overrides.push.apply(push);
+        }
+        for file in &mut container.env_files {
+            file.options.policy = overrides.env_policy.unwrap_or(file.options.policy);
         }
     }
     let timeout = match overrides.timeout.as_deref().or(entry.wait.timeout.as_deref()) {
@@ -207,13 +227,15 @@ fn container_config(
     name: String,
     entry: ContainerEntry,
     base: &Path,
+    policy: Policy,
 ) -> Result<ContainerConfig> {
-    let place = format!("services.{service}.containers.{name}.image");
-    let image = entry.image.map(|image| image.check(&place, base)).transpose()?;
+    let place = |key: &str| format!("services.{service}.containers.{name}.{key}");
+    let image = entry.image.map(|image| image.check(&place("image"), base)).transpose()?;
+    let env_files = entry.env_file.check(&place("env_file"), base, policy)?;
     Ok(ContainerConfig {
         name: Some(name),
         image,
-        env_file: entry.env_file.map(|path| base.join(path)),
+        env_files,
         environment: entry
             .environment
             .into_iter()
@@ -240,7 +262,7 @@ fn apply_to_container(
         containers.push(ContainerConfig {
             name: overrides.container.clone(),
             image: None,
-            env_file: None,
+            env_files: Vec::new(),
             environment: Vec::new(),
             secrets: Vec::new(),
         });
@@ -250,8 +272,13 @@ fn apply_to_container(
     let from = overrides.from.as_deref().map(str::parse).transpose()?;
     let to = overrides.images.iter().map(|text| text.parse()).collect::<Result<Vec<_>>>()?;
     container.image = image(from, to, container.image.take())?;
-    if let Some(path) = &overrides.env_file {
-        container.env_file = Some(path.clone());
+    if !overrides.env_files.is_empty() {
+        let file = |path: &PathBuf| EnvFileConfig {
+            path: path.clone(),
+            interpolate: false,
+            options: Options::default(),
+        };
+        container.env_files = overrides.env_files.iter().map(file).collect();
     }
     container.environment.extend(overrides.environment.iter().cloned());
     container.secrets.extend(overrides.secrets.iter().cloned());
@@ -293,7 +320,7 @@ fn check(config: &Config) -> Result<()> {
     for service in &config.services {
         for container in &service.containers {
             let name = container.name.as_deref().unwrap_or("(the only container)");
-            if container.env_file.is_some() && config.env_store.is_none() {
+            if !container.env_files.is_empty() && config.env_store.is_none() {
                 return Err(Error::usage(format!(
                     "container {name} of service {} has an env file, but there is no env store",
                     service.name
@@ -317,7 +344,6 @@ fn check(config: &Config) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::EnvStore;
 
     const FILE: &str = "version: 1\nregion: eu-west-1\ncluster: demo\nenv_store: s3://deploy-env/prod\nservices:\n  api:\n    service: demo-api\n    task_definition: ecs/api.json\n    containers:\n      web: { image: { from: 'oci:build', to: 'r.example/api:1' }, env_file: .env }\n    wait: { timeout: 10m }\n  worker: {}\n";
 
@@ -336,10 +362,11 @@ mod tests {
         let api = &config.services[0];
         assert_eq!(api.service, "demo-api");
         assert_eq!(api.task_definition, TaskDefinitionSource::File("deploy/ecs/api.json".into()));
-        assert_eq!(api.containers[0].env_file.as_deref(), Some(Path::new("deploy/.env")));
+        assert_eq!(api.containers[0].env_files[0].path, Path::new("deploy/.env"));
         let Some(ImageConfig::Push(push)) = &api.containers[0].image else { panic!("a push") };
         assert_eq!(push.from, Source::OciLayout { dir: "deploy/build".into(), reference: None });
-        assert_eq!(config.env_store, Some(EnvStore { bucket: "deploy-env".into(), prefix: "prod".into() }));
+        let store = config.env_store.unwrap();
+        assert_eq!((store.bucket.as_str(), store.prefix.as_str()), ("deploy-env", "prod"));
     }
 
     #[test]
@@ -347,7 +374,7 @@ mod tests {
         let overrides = Overrides {
             cluster: Some("other".into()),
             images: vec!["r.example/api:2".into()],
-            env_file: Some("ci.env".into()),
+            env_files: vec!["ci.env".into()],
             timeout: Some("1m".into()),
             wait_for: Some(WaitFor::Healthy),
             rollback: Some(false),
@@ -361,7 +388,7 @@ mod tests {
             (Duration::from_secs(60), WaitFor::Healthy, false)
         );
         // A path on the command line is relative to where the command was given.
-        assert_eq!(api.containers[0].env_file.as_deref(), Some(Path::new("ci.env")));
+        assert_eq!(api.containers[0].env_files[0].path, Path::new("ci.env"));
         // The new target of the same push.
         let Some(ImageConfig::Push(push)) = &api.containers[0].image else { panic!("a push") };
         assert_eq!(push.target().tag.as_deref(), Some("2"));
@@ -384,7 +411,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         let one_image = Overrides { images: vec!["r.example/x:1".into()], ..Overrides::default() };
         let from_only = Overrides { from: Some("docker:x".into()), ..only("worker") };
-        let no_store = Overrides { env_file: Some("x.env".into()), ..only("worker") };
+        let no_store = Overrides { env_files: vec!["x.env".into()], ..only("worker") };
         let without_store = FILE.replace("env_store: s3://deploy-env/prod\n", "");
         for (text, overrides, expected) in [
             (FILE, &one_image, "concern one service"),

@@ -1,9 +1,10 @@
 //! File, environment and flags become one typed, validated [`Config`].
 //!
 //! `file` reads `landfall.yml` (positions, `${NAME}`, unknown keys), `merge` lays flags over it,
-//! `push` is the image of a container in the file, `model` is the result that the rest of the program
+//! `push` is the image of a container in the file, `env` its env files and where they are stored, `model` is the result that the rest of the program
 //! works with.
 
+mod env;
 mod file;
 mod interpolate;
 mod merge;
@@ -11,11 +12,12 @@ mod model;
 mod push;
 mod values;
 
+pub use env::{PolicyEntry, code as env_code};
 pub(crate) use file::yaml_error;
 pub use file::{ConfigFile, config_schema, parse};
 pub use merge::{Overrides, load};
 pub use model::{
-    Config, ContainerConfig, EnvStore, ImageConfig, PushConfig, PushRequest, ServiceConfig,
+    Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, PushConfig, PushRequest, ServiceConfig,
     TaskDefinitionSource, WaitFor,
 };
 pub use push::PushOverrides;

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use landfall_envfile::Options;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::RepositoryOptions;
+use crate::aws::{Encryption, RepositoryOptions};
 use crate::error::{Error, Result};
 use crate::image::{Compression, Reference, Source};
 use crate::secret::Secret;
@@ -31,6 +32,10 @@ pub struct EnvStore {
     pub bucket: String,
     /// Without slashes at its ends; may be empty.
     pub prefix: String,
+    /// How objects are encrypted; `None`: as the bucket does.
+    pub encryption: Option<Encryption>,
+    /// The account that owns the bucket; `None`: the caller's.
+    pub owner: Option<String>,
 }
 
 /// One ECS service and what it should run.
@@ -72,12 +77,23 @@ pub struct ContainerConfig {
     pub name: Option<String>,
     /// The image it gets.
     pub image: Option<ImageConfig>,
-    /// The `.env` file it reads.
-    pub env_file: Option<PathBuf>,
+    /// The `.env` files it reads: of two that set a name the first one wins (facts 2.3).
+    pub env_files: Vec<EnvFileConfig>,
     /// `environment` entries to set, in order.
     pub environment: Vec<(String, Secret)>,
     /// `secrets` entries to set: name and `valueFrom` (a parameter's or secret's name or ARN).
     pub secrets: Vec<(String, String)>,
+}
+
+/// A `.env` file and how it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFileConfig {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether `${NAME}` stands for a variable that the same file sets further up.
+    pub interpolate: bool,
+    /// What to do about findings.
+    pub options: Options,
 }
 
 /// The image that a container gets.

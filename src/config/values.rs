@@ -39,7 +39,12 @@ impl FromStr for EnvStore {
         if !valid {
             return Err(wrong());
         }
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+            encryption: None,
+            owner: None,
+        })
     }
 }
 
@@ -60,7 +65,7 @@ mod tests {
     #[test]
     fn an_env_store_is_a_bucket_and_a_prefix() {
         let store: EnvStore = "s3://deploy-env/prod/".parse().unwrap();
-        assert_eq!(store, EnvStore { bucket: "deploy-env".into(), prefix: "prod".into() });
+        assert_eq!((store.bucket.as_str(), store.prefix.as_str()), ("deploy-env", "prod"));
         assert_eq!("s3://deploy-env".parse::<EnvStore>().unwrap().prefix, "");
         for wrong in ["deploy-env/prod", "s3://", "s3://Upper/x", "https://x/y"] {
             assert!(wrong.parse::<EnvStore>().is_err(), "{wrong}");

@@ -1,11 +1,17 @@
 //! From a snapshot to a plan.
 
-use super::snapshot::{ImageFacts, Snapshot};
+use std::collections::HashSet;
+
+use landfall_envfile::FARGATE_FILES;
+
+use super::snapshot::{EnvFileFacts, ImageFacts, Snapshot};
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig};
+use crate::envfile::{Content, Sources, compare};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Change;
+use crate::event::{Change, ContainerVariables};
 use crate::image::Variant;
+use crate::secret::Secret;
 use crate::task_definition::{EnvFileSlot, TaskDefinition, differences};
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -21,6 +27,8 @@ pub struct Plan {
     pub action: Action,
     /// For people; empty when there is nothing to do.
     pub changes: Vec<Change>,
+    /// What the containers of the configuration will have as environment.
+    pub variables: Vec<ContainerVariables>,
 }
 
 /// Where the revision comes from.
@@ -61,6 +69,7 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
     for image in &snapshot.images {
         check_platform(&definition, &image.container, &image.variants)?;
     }
+    check_env_files(&definition)?;
     check_storage(&definition, &snapshot.images)?;
     check_network_mode(&snapshot.live, &definition)?;
 
@@ -83,7 +92,8 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
     };
     let action = if changed_paths.is_empty() { action_for_same(&snapshot.live) } else { Action::Update };
     let changes = changes(snapshot, &revision, &action, &changed_paths);
-    Ok(Plan { definition, revision, action, changes })
+    let variables = variables(config, snapshot, &definition);
+    Ok(Plan { definition, revision, action, changes, variables })
 }
 
 /// The service already names the wanted revision: is it steady, or still on its way?
@@ -104,10 +114,7 @@ fn edit(definition: &mut TaskDefinition, container: &ContainerConfig, snapshot: 
     for image in snapshot.images.iter().filter(|image| image.container == name) {
         definition.set_image(&name, &image.target.with_digest(&image.digest))?;
     }
-    for file in snapshot.env_files.iter().filter(|file| file.container == name) {
-        let slot = EnvFileSlot { arn: &file.arn, prefix: &file.arn_prefix };
-        definition.set_env_file(&name, slot)?;
-    }
+    set_env_files(definition, &name, snapshot)?;
     for (key, value) in &container.environment {
         definition.set_environment(&name, key, value)?;
     }
@@ -115,6 +122,90 @@ fn edit(definition: &mut TaskDefinition, container: &ContainerConfig, snapshot: 
         definition.set_secret(&name, key, value_from)?;
     }
     Ok(())
+}
+
+/// Puts the container's env files into its definition, and their empty variables into `environment`: Fargate sets
+/// none that is empty in a file (facts 2.2).
+fn set_env_files(definition: &mut TaskDefinition, container: &str, snapshot: &Snapshot) -> Result<()> {
+    let files: Vec<&EnvFileFacts> =
+        snapshot.env_files.iter().filter(|file| file.container == container).collect();
+    let Some(first) = files.first() else { return Ok(()) };
+    let arns: Vec<&str> = files.iter().map(|file| file.arn.as_str()).collect();
+    let earlier = definition.env_files(container);
+    definition.set_env_files(container, EnvFileSlot { arns: &arns, prefix: &first.arn_prefix })?;
+    // The first file that has a name wins (facts 2.3), so that an empty value further down counts for nothing.
+    let mut seen = HashSet::new();
+    let mut empty = Vec::new();
+    for variable in files.iter().flat_map(|file| file.content.variables()) {
+        if seen.insert(variable.name.as_str()) && variable.value.expose().is_empty() {
+            empty.push(variable.name.as_str());
+        }
+    }
+    if snapshot.base_is_live {
+        // What an earlier run has moved there, and what would hide a value of these files.
+        let moved = earlier
+            .iter()
+            .filter(|arn| arn.starts_with(&first.arn_prefix))
+            .filter_map(|arn| snapshot.stored.get(arn))
+            .flat_map(|content| match content {
+                Content::Read { variables, .. } => variables.as_slice(),
+                Content::Unread(_) => &[],
+            })
+            .filter(|variable| variable.value.expose().is_empty())
+            .map(|variable| variable.name.as_str());
+        for name in moved.chain(seen.iter().copied()) {
+            definition.remove_empty(container, name)?;
+        }
+    }
+    for name in empty {
+        if !definition.sets(container, name) {
+            definition.set_environment(container, name, &Secret::new(""))?;
+        }
+    }
+    Ok(())
+}
+
+/// Facts 2.1: the guide counts them for the task definition.
+fn check_env_files(definition: &TaskDefinition) -> Result<()> {
+    let names = definition.container_names();
+    let count: usize = names.iter().map(|name| definition.env_files(name).len()).sum();
+    if count <= FARGATE_FILES {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Preflight,
+        format!("the task definition would name {count} env files, and ECS takes {FARGATE_FILES} [env-too-many-files]"),
+    )
+    .hint("Join some of them into one file."))
+}
+
+/// What each container of the configuration will have as environment, beside what it has now.
+fn variables(
+    config: &ServiceConfig,
+    snapshot: &Snapshot,
+    definition: &TaskDefinition,
+) -> Vec<ContainerVariables> {
+    let content = |arn: &str| {
+        let ours = snapshot.env_files.iter().find(|file| file.arn == arn);
+        match ours {
+            Some(file) => {
+                Some(Content::Read { label: file.file.clone(), variables: file.content.variables().to_vec() })
+            }
+            None => snapshot.stored.get(arn).cloned(),
+        }
+    };
+    let only = definition.only_container().ok();
+    let names =
+        config.containers.iter().filter_map(|container| container.name.clone().or_else(|| only.clone()));
+    names
+        .filter_map(|name| {
+            let after = Sources::of(definition.container(&name)?, content);
+            let before = snapshot.live_definition.container(&name);
+            let before = before.map(|container| Sources::of(container, content)).unwrap_or_default();
+            let compared = compare(&name, &before, &after);
+            (!compared.variables.is_empty() || !compared.unread.is_empty()).then_some(compared)
+        })
+        .collect()
 }
 
 fn check_service(live: &LiveService) -> Result<()> {
@@ -232,16 +323,11 @@ fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[S
             changes.push(Change { subject, before, after: Some(after) });
         }
     }
-    for file in &snapshot.env_files {
-        let before = snapshot
-            .live_definition
-            .container(&file.container)
-            .and_then(|container| container.get("environmentFiles")?.as_array())
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.get("value")?.as_str())
-            .find(|value| value.starts_with(&file.arn_prefix))
-            .map(str::to_owned);
+    for (index, file) in snapshot.env_files.iter().enumerate() {
+        let of_this_container = |other: &&EnvFileFacts| other.container == file.container;
+        let place = snapshot.env_files[..index].iter().filter(of_this_container).count();
+        let ours = snapshot.live_definition.env_files(&file.container);
+        let before = ours.into_iter().filter(|arn| arn.starts_with(&file.arn_prefix)).nth(place);
         if before.as_deref() != Some(file.arn.as_str()) || !file.present {
             let note = if file.present { "" } else { " (to be uploaded)" };
             changes.push(Change {

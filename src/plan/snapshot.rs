@@ -1,7 +1,11 @@
 //! What is known before a plan is made.
 
+use std::collections::HashMap;
+
+use landfall_envfile::Canonical;
+
 use crate::aws::LiveService;
-use crate::envfile::{CanonicalEnvFile, StoreKey};
+use crate::envfile::{Content, StoreKey};
 use crate::image::{Reference, Variant};
 use crate::task_definition::TaskDefinition;
 
@@ -18,8 +22,12 @@ pub struct Snapshot {
     pub latest: Option<(String, TaskDefinition)>,
     /// The images that the containers get.
     pub images: Vec<ImageFacts>,
-    /// The env files that the containers read.
+    /// The env files that the containers read; those of one container in the order of the configuration.
     pub env_files: Vec<EnvFileFacts>,
+    /// Whether `base` is what the service runs, so that what an earlier run has put there can be taken away again.
+    pub base_is_live: bool,
+    /// ARN -> what is in the env files that the service or `base` names, as far as this run looked.
+    pub stored: HashMap<String, Content>,
 }
 
 /// An image that a container gets.
@@ -47,7 +55,7 @@ pub struct EnvFileFacts {
     /// The local file, as configured.
     pub file: String,
     /// What will be stored.
-    pub content: CanonicalEnvFile,
+    pub content: Canonical,
     /// Where.
     pub key: StoreKey,
     /// `arn:aws:s3:::BUCKET/KEY`

@@ -1,5 +1,6 @@
 //! What is decided of which snapshot.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -41,6 +42,8 @@ fn snapshot(digest: &str) -> Snapshot {
             variants: vec![Variant { platform: "linux/amd64".into(), size: 5_000_000 }],
         }],
         env_files: Vec::new(),
+        base_is_live: true,
+        stored: HashMap::new(),
     }
 }
 
@@ -52,7 +55,7 @@ fn config() -> ServiceConfig {
         containers: vec![ContainerConfig {
             name: None,
             image: None,
-            env_file: None,
+            env_files: Vec::new(),
             environment: Vec::new(),
             secrets: Vec::new(),
         }],

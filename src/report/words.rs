@@ -287,8 +287,12 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             line.tone(verdict_tone(*verdict), verdict_name(*verdict)).text(": ").text(reason)
         }
         Event::Interrupted { message } => line.tone(Tone::Warn, "interrupted").text(": ").text(message),
+        Event::FileWritten { path, content } => line.text(&format!("wrote {path}: {content}")),
         // The plan's changes take several lines, progress is summed up, and the summary tells the rest.
         Event::Planned { .. }
+        | Event::EnvFileChecked(_)
+        | Event::EnvCompared(_)
+        | Event::Prunable { .. }
         | Event::LayerProgress { .. }
         | Event::LayerPacked { .. }
         | Event::BlobProgress { .. }

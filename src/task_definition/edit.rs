@@ -9,8 +9,8 @@ use crate::secret::Secret;
 /// Which entry of `environmentFiles` is ours to replace.
 #[derive(Debug, Clone, Copy)]
 pub struct EnvFileSlot<'a> {
-    /// The new object's ARN.
-    pub arn: &'a str,
+    /// The new objects' ARNs, in the order in which they count.
+    pub arns: &'a [&'a str],
     /// Objects of this service and container stand under this ARN prefix; entries that start with it
     /// are earlier contents of the same file.
     pub prefix: &'a str,
@@ -43,26 +43,53 @@ impl TaskDefinition {
         Ok(())
     }
 
-    /// Puts an env file in the place of its earlier content, or in front of the list: the first file that
+    /// Puts env files in the place of their earlier contents, or in front of the list: the first file that
     /// has a key wins (facts 2.3), and what is configured here is meant to count. The order of the others
     /// stays.
-    pub fn set_env_file(&mut self, container: &str, slot: EnvFileSlot<'_>) -> Result<()> {
-        let entry = json!({"value": slot.arn, "type": "s3"});
+    pub fn set_env_files(&mut self, container: &str, slot: EnvFileSlot<'_>) -> Result<()> {
         let list = list_mut(self.container_mut(container)?, "environmentFiles");
         let ours = |item: &Value| {
             item.get("value").and_then(Value::as_str).is_some_and(|value| value.starts_with(slot.prefix))
         };
-        match list.iter().position(ours) {
-            Some(index) => {
-                list[index] = entry;
-                let mut place = 0;
-                list.retain(|item| {
-                    let keep = place <= index || !ours(item);
-                    place += 1;
-                    keep
-                });
-            }
-            None => list.insert(0, entry),
+        let place = list.iter().position(ours).unwrap_or(0);
+        list.retain(|item| !ours(item));
+        let entries = slot.arns.iter().map(|arn| json!({"value": arn, "type": "s3"}));
+        list.splice(place..place, entries);
+        Ok(())
+    }
+
+    /// The ARNs in a container's `environmentFiles`, in order.
+    pub fn env_files(&self, container: &str) -> Vec<String> {
+        let list =
+            self.container(container).and_then(|container| container.get("environmentFiles")?.as_array());
+        let values = list.into_iter().flatten().filter_map(|entry| entry.get("value")?.as_str());
+        values.map(str::to_owned).collect()
+    }
+
+    /// Whether `environment` or `secrets` of a container has this name.
+    pub fn sets(&self, container: &str, name: &str) -> bool {
+        ["environment", "secrets"].iter().any(|key| self.names(container, key).contains(&name))
+    }
+
+    /// The names in `environment` or `secrets` of a container.
+    pub fn names(&self, container: &str, key: &str) -> Vec<&str> {
+        let list = self.container(container).and_then(|container| container.get(key)?.as_array());
+        list.into_iter().flatten().filter_map(|entry| entry.get("name")?.as_str()).collect()
+    }
+
+    /// Whether `environment` of a container sets this name to nothing.
+    pub fn is_empty_variable(&self, container: &str, name: &str) -> bool {
+        let list = self.container(container).and_then(|container| container.get("environment")?.as_array());
+        let mut list = list.into_iter().flatten();
+        list.any(|item| is_named(item, name) && item.get("value").and_then(Value::as_str) == Some(""))
+    }
+
+    /// Takes an `environment` entry of this name away if its value is empty.
+    pub fn remove_empty(&mut self, container: &str, name: &str) -> Result<()> {
+        if let Some(Value::Array(list)) = self.container_mut(container)?.get_mut("environment") {
+            list.retain(|item| {
+                !is_named(item, name) || item.get("value").and_then(Value::as_str) != Some("")
+            });
         }
         Ok(())
     }
@@ -131,10 +158,10 @@ mod tests {
             {"value": "arn:aws:s3:::store/p/web/app/older.env", "type": "s3"}
         ]}));
         let slot = EnvFileSlot {
-            arn: "arn:aws:s3:::store/p/web/app/new.env",
+            arns: &["arn:aws:s3:::store/p/web/app/new.env", "arn:aws:s3:::store/p/web/app/base.env"],
             prefix: "arn:aws:s3:::store/p/web/app/",
         };
-        web.set_env_file("app", slot).unwrap();
+        web.set_env_files("app", slot).unwrap();
         let values: Vec<_> = web.container("app").unwrap()["environmentFiles"]
             .as_array()
             .unwrap()
@@ -146,6 +173,7 @@ mod tests {
             [
                 "arn:aws:s3:::other/first.env",
                 "arn:aws:s3:::store/p/web/app/new.env",
+                "arn:aws:s3:::store/p/web/app/base.env",
                 "arn:aws:s3:::other/last.env"
             ]
         );

@@ -84,6 +84,7 @@ impl Script {
                 ecs_service: "hello-svc".to_owned(),
                 current_task_definition: Some(arn(8)),
                 changes,
+                variables: Vec::new(),
             },
         );
         self.end(410, Step::Plan, 410);
