@@ -31,6 +31,11 @@ impl Canonical {
         Self::exactly(bytes, variables)
     }
 
+    /// The canonical form of what tasks read from an object; `None` where its bytes are not UTF-8.
+    pub fn of_stored(bytes: &[u8]) -> Option<Self> {
+        crate::ecs::read_stored(bytes).map(Self::of)
+    }
+
     /// These bytes, whatever they are.
     pub(crate) fn exactly(bytes: Zeroizing<Vec<u8>>, variables: Vec<Variable>) -> Self {
         let hash = hex::encode(Sha256::digest(&bytes[..]));

@@ -87,7 +87,7 @@ pub fn looks_like_credential(name: &str, value: &str) -> bool {
 
 fn by_value(value: &str) -> bool {
     let long = |prefix: &str| value.starts_with(prefix) && value.len() >= prefix.len() + 12;
-    PREFIXES.iter().any(|prefix| long(prefix)) || is_jwt(value) || has_password(value)
+    PREFIXES.iter().any(|prefix| long(prefix)) || is_jwt(value) || has_password(value) || has_bearer(value)
 }
 
 /// `eyJ...` three times, with dots between.
@@ -107,6 +107,12 @@ fn has_password(value: &str) -> bool {
     let Some((login, host)) = authority.rsplit_once('@') else { return false };
     let password = login.split_once(':').map_or("", |(_, password)| password);
     !host.is_empty() && is_more_than_a_placeholder(password)
+}
+
+/// `Bearer TOKEN`, as in a header.
+fn has_bearer(value: &str) -> bool {
+    let token = value.split_once("Bearer ").map_or("", |(_, token)| token);
+    is_more_than_a_placeholder(token.split_whitespace().next().unwrap_or_default())
 }
 
 fn by_name(name: &str) -> bool {
@@ -145,6 +151,7 @@ mod tests {
             ("JWT_SECRET", "0f8fad5b-d9cb-469f-a165"),
             ("X", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXNpZw"),
             ("PGP", "-----BEGIN PGP PRIVATE KEY"),
+            ("HEADERS", "Authorization=Bearer h4rd-t0-gu3ss"),
         ] {
             assert!(looks_like_credential(name, value), "{name}");
         }
@@ -159,6 +166,7 @@ mod tests {
             ("SECRETARY_OF_STATE", "somebody-important"),
             ("DATABASE_URL", "postgres://db:5432/application"),
             ("DATABASE_URL", "postgres://app:password@db:5432/app"),
+            ("HEADERS", "Authorization=Bearer $TOKEN_OF_MINE"),
             ("MONKEY", "abcdefghijklmnop"),
         ] {
             assert!(!looks_like_credential(name, value), "{name} {value}");

@@ -165,7 +165,7 @@ fn value(lines: &[Line<'_>], first: usize, raw_at: usize, at: usize) -> (Value, 
             first,
         );
     }
-    let scanned = scan(text, at, None);
+    let scanned = scan(text.trim_end(), at, None);
     let end = scanned.comment.unwrap_or(line.len());
     let trailing = line[at..end].trim_end().len() + at;
     // Behind a value alone: spaces before a comment are told with the comment.
@@ -229,6 +229,7 @@ fn scan(text: &str, base: usize, quote: Option<char>) -> Scanned {
         quote,
         inner: None,
         out: Zeroizing::new(String::with_capacity(text.len())),
+        spaces: 0,
         parts: Vec::new(),
         comment: None,
         ambiguous: None,
@@ -246,6 +247,8 @@ struct Scan<'a> {
     /// A quote within an unquoted value that is open.
     inner: Option<char>,
     out: Zeroizing<String>,
+    /// How many unquoted spaces `out` ends with: neither they nor what follows `#` behind them is part of the value.
+    spaces: usize,
     parts: Vec<Part>,
     comment: Option<usize>,
     ambiguous: Option<usize>,
@@ -270,13 +273,21 @@ impl Scan<'_> {
                     self.differs(at);
                     self.inner = Some(c);
                 }
-                '#' if within.is_none() && self.text[..at].ends_with([' ', '\t']) => {
+                '#' if within.is_none() && self.spaces > 0 => {
                     self.comment = Some(self.base + at);
-                    return;
+                    break;
+                }
+                ' ' | '\t' if within.is_none() => {
+                    self.out.push(c);
+                    self.spaces += 1;
+                    continue;
                 }
                 _ => self.out.push(c),
             }
+            self.spaces = 0;
         }
+        let end = self.out.len().saturating_sub(self.spaces);
+        self.out.truncate(end);
     }
 
     fn differs(&mut self, at: usize) {
@@ -289,6 +300,7 @@ impl Scan<'_> {
         let plain = match next {
             Some(c @ ('\\' | '\'' | '"' | '$' | ' ')) => c,
             Some('n') => '\n',
+            None => return self.differs(at),
             _ => {
                 self.out.push('\\');
                 return;
@@ -332,7 +344,7 @@ impl Scan<'_> {
 }
 
 impl Value {
-    /// With every reference as it stands in the file. An unquoted value has no spaces at its end.
+    /// With every reference as it stands in the file.
     pub fn literal(&self) -> Secret {
         self.with(|_, source| Some(source.to_owned())).unwrap_or_else(|| Secret::new(""))
     }
@@ -348,8 +360,7 @@ impl Value {
                 }
             }
         }
-        let text = if self.form == Form::Plain { text.trim_end() } else { text.as_str() };
-        Some(Secret::new(text))
+        Some(Secret::new(text.as_str()))
     }
 
     /// The references, in order.

@@ -11,7 +11,8 @@ use crate::secret::Secret;
 /// Rewrites what can be written so that ECS and dotenv libraries read the same; every other line stays. A comment
 /// behind a value moves to a line above it.
 pub(crate) fn rewrite(text: &str) -> Zeroizing<String> {
-    let lines = lines(text);
+    // A second mark would begin the file once the first is gone.
+    let lines = lines(text.trim_start_matches('\u{feff}'));
     let mut out = Zeroizing::new(String::with_capacity(text.len() + text.len() / 8));
     for statement in statements(&lines) {
         let own = &lines[statement.first..=statement.last];
@@ -24,7 +25,8 @@ pub(crate) fn rewrite(text: &str) -> Zeroizing<String> {
 }
 
 fn push_line(out: &mut String, line: &str) {
-    out.push_str(line);
+    // One at the end of a line would be read as a part of CRLF.
+    out.push_str(line.trim_end_matches('\r'));
     out.push('\n');
 }
 
