@@ -1,6 +1,14 @@
 //! Real `.env` files of public repositories. They are not in this repository: they are read where they lie beside it.
 //! A golden holds codes and positions alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test may panic"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What holds for every file.
 
+#![allow(clippy::expect_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 
 use landfall_envfile::{Canonical, EnvFile, Options, Outcome, Policy, Remedy, as_dotenv_line};

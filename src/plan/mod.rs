@@ -1,6 +1,8 @@
 //! What a run would change: a pure function of the configuration and a read-only snapshot of AWS.
 
 mod decide;
+#[cfg(test)]
+mod env_tests;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Action, ImageFacts, Revision, Snapshot, plan};
 use crate::aws::LiveService;
@@ -47,7 +47,25 @@ fn snapshot(digest: &str) -> Snapshot {
     }
 }
 
-fn config() -> ServiceConfig {
+/// A service that runs a revision with this container and has a steady deployment.
+pub(super) fn snapshot_of(container: Value) -> Snapshot {
+    let definition = TaskDefinition::from_value(json!({
+        "family": "web",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "containerDefinitions": [container]
+    }))
+    .unwrap();
+    Snapshot {
+        live_definition: definition.clone(),
+        base: definition.clone(),
+        latest: Some((LIVE.into(), definition)),
+        images: Vec::new(),
+        ..snapshot(OLD)
+    }
+}
+
+pub(super) fn config() -> ServiceConfig {
     ServiceConfig {
         name: "web".into(),
         service: "web".into(),
