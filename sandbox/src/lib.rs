@@ -32,4 +32,4 @@ pub mod world;
 pub use handle::{Options, Sandbox, SandboxError, Truth};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::ApiCall;
-pub use world::{ApiError, Encryption, RepositoryOptions, TagMutability, TargetGroupOptions};
+pub use world::{ApiError, Encryption, RepositoryOptions, RunningTask, TagMutability, TargetGroupOptions};

@@ -1,9 +1,9 @@
 //! What really happened, for comparison with what a client believes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::Sandbox;
-use crate::world;
+use crate::world::{self, RunningTask};
 
 /// What the newest deployment of a service really did, in both kinds of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,5 +33,23 @@ impl Sandbox {
             lowest_healthy: world.lowest_healthy,
             world,
         })
+    }
+
+    /// The tasks of a service that are RUNNING now, oldest first, and the environment that each
+    /// of their containers started with; none when there is no such service.
+    pub fn running_tasks(&self, cluster: &str, service: &str) -> Vec<RunningTask> {
+        let mut timed = self.shared.world();
+        let now = timed.now();
+        timed.world.advance(now);
+        timed.world.running_tasks(cluster, service)
+    }
+
+    /// The environment that a container of a task (an ARN or an id) started with, also after the
+    /// task has stopped; `None` when there is no such container or it has never been created.
+    pub fn task_environment(&self, task: &str, container: &str) -> Option<BTreeMap<String, String>> {
+        let mut timed = self.shared.world();
+        let now = timed.now();
+        timed.world.advance(now);
+        timed.world.task_environment(task, container)
     }
 }

@@ -49,8 +49,8 @@ impl ObjectFiles {
 }
 
 impl ObjectStore for ObjectFiles {
-    fn exists(&self, bucket: &str, key: &str) -> bool {
-        self.object(bucket, key).is_some_and(|path| path.is_file())
+    fn read(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.object(bucket, key)?).ok()
     }
 }
 

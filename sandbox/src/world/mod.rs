@@ -23,4 +23,5 @@ pub use load_balancing::TargetGroupOptions;
 pub use object_store::{EveryObject, ObjectStore};
 pub use rolling_update::Truth;
 pub use state::{NeverSteady, World, WorldOptions};
+pub use tasks::RunningTask;
 pub use time::VirtualTime;

@@ -128,6 +128,7 @@ fn make_container(definition: &Value, task: &str, runtime: u64) -> Container {
         cpu: number(definition, "cpu").unwrap_or(0).to_string(),
         exit_code: None,
         reason: None,
+        environment: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! A task and its containers.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::world::VirtualTime;
 
@@ -79,6 +79,8 @@ pub(crate) struct Container {
     pub(crate) cpu: String,
     pub(crate) exit_code: Option<i32>,
     pub(crate) reason: Option<String>,
+    /// Its variables; `None` until everything that the task needs has been fetched.
+    pub(crate) environment: Option<BTreeMap<String, String>>,
 }
 
 /// How long each part of a task's life takes.
