@@ -52,7 +52,7 @@ impl Canonical {
         &self.hash
     }
 
-    /// The variables, the empty ones too, with their lines in the file that they were read from.
+    /// The variables, the empty ones too (but for a file that is stored verbatim: ECS passes over them), with their lines in the file that they were read from.
     pub fn variables(&self) -> &[Variable] {
         &self.variables
     }

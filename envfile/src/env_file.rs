@@ -72,11 +72,6 @@ impl EnvFile {
         self.ecs.iter().filter(|variable| !variable.value.expose().is_empty()).cloned().collect()
     }
 
-    /// As [`EnvFile::as_ecs`], with the empty ones.
-    pub(crate) fn ecs_with_empty(&self) -> &[Variable] {
-        &self.ecs
-    }
-
     /// What dotenv libraries read where they agree, and Rust's dotenvy where they do not; references are replaced
     /// by what the file has set before, or by nothing. Every assignment is listed, also of a name that comes twice.
     pub fn as_dotenv(&self) -> Vec<Variable> {

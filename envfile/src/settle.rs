@@ -73,9 +73,7 @@ pub(crate) fn settle(file: &EnvFile, options: &Options) -> Settled {
         .collect();
     let refused = findings.iter().any(|(_, outcome)| *outcome == Outcome::Refused);
     let content = match options.policy {
-        Policy::Verbatim => {
-            Some(Canonical::exactly(Zeroizing::new(file.bytes().to_vec()), file.ecs_with_empty().to_vec()))
-        }
+        Policy::Verbatim => Some(Canonical::exactly(Zeroizing::new(file.bytes().to_vec()), file.as_ecs())),
         _ if refused => None,
         _ => Some(Canonical::of(variables(file))),
     };
