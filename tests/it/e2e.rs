@@ -4,6 +4,7 @@
 //! `scripts/test` starts them; its variables say where they are.
 
 mod distribution;
+mod env;
 mod load;
 mod ministack;
 #[cfg(unix)]

@@ -46,7 +46,7 @@ async fn a_deployment_under_load_loses_no_request() {
     let store = format!("s3://{bucket}/test");
     let source = format!("docker:{name}:v2");
     let env_file = folder.path().join("web.env");
-    std::fs::write(&env_file, "GREETING=hello\nCANARY=canary-3c\n").expect("written");
+    std::fs::write(&env_file, "CANARY=canary-3c\nGREETING=hello\n").expect("written");
 
     let load = Load::start(&service.url);
     // ministack's own word on when the rollout was over, taken twenty times a second.
@@ -110,7 +110,7 @@ async fn a_deployment_under_load_loses_no_request() {
     let arn = reported["env_files"][0]["arn"].as_str().expect("an ARN");
     assert_eq!(container["environmentFiles"][0]["value"], arn);
     let key = arn.strip_prefix(&format!("arn:aws:s3:::{bucket}/")).expect("in the bucket");
-    assert_eq!(ministack.get_object(&bucket, key).await, "GREETING=hello\nCANARY=canary-3c\n");
+    assert_eq!(ministack.get_object(&bucket, key).await, "CANARY=canary-3c\nGREETING=hello\n");
 
     // The same again: nothing to do.
     let args = deploy_args(
