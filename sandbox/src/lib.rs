@@ -19,7 +19,9 @@
 //!   becomes the new deployment's own, and its `startedBy` changes with it.
 //! - A task that reached RUNNING and then exits does not count in `failedTasks`.
 //! - A signature has to be there, but it is not checked. IAM denies nothing but the actions that
-//!   [`Options`] names.
+//!   [`Options`] or [`Sandbox::deny_action`] name.
+//! - An S3 bucket of another Region is reached by a signature for that Region, as all Regions have
+//!   one endpoint here.
 //! - Subnets, security groups and roles are taken as given.
 //!
 //! "Facts" in comments are this project's collected facts about AWS, by section.
@@ -31,5 +33,5 @@ pub mod world;
 
 pub use handle::{Options, Sandbox, SandboxError, Truth};
 pub use scenario::{Scenario, UnknownScenario};
-pub use server::ApiCall;
+pub use server::{ApiCall, BucketOptions, BucketPolicy};
 pub use world::{ApiError, Encryption, RepositoryOptions, RunningTask, TagMutability, TargetGroupOptions};

@@ -163,6 +163,68 @@ fn inactive_revisions_cannot_be_deployed_and_families_skip_them() {
 }
 
 #[test]
+fn revisions_are_listed_in_numeric_order_and_in_pages() {
+    let mut account = Account::new(Scenario::Healthy, 1);
+    for version in 2..=12 {
+        account.world.seed_task_definition(&task_definition(&format!("v{version}"), false)).unwrap();
+    }
+    let mut other = task_definition("v1", false);
+    other["family"] = json!("api-worker");
+    account.world.seed_task_definition(&other).unwrap();
+    for revision in ["api:2", "api:11"] {
+        account.ecs("DeregisterTaskDefinition", &json!({ "taskDefinition": revision })).unwrap();
+    }
+
+    let list = |account: &mut Account, fields: Value| {
+        let mut input = json!({ "familyPrefix": "api", "maxResults": 4 });
+        input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let mut seen = Vec::new();
+        loop {
+            let page = account.ecs("ListTaskDefinitions", &input).unwrap();
+            let arns = page["taskDefinitionArns"].as_array().unwrap();
+            assert!(arns.len() <= 4);
+            seen.extend(arns.iter().map(|arn| arn.as_str().unwrap().rsplit(':').next().unwrap().to_owned()));
+            match page.get("nextToken") {
+                Some(next) => input["nextToken"] = next.clone(),
+                None => return seen.join(" "),
+            }
+        }
+    };
+    // The prefix is a whole family's name, and without a status it is ACTIVE.
+    assert_eq!(list(&mut account, json!({})), "1 3 4 5 6 7 8 9 10 12");
+    assert_eq!(list(&mut account, json!({ "sort": "DESC" })), "12 10 9 8 7 6 5 4 3 1");
+    assert_eq!(list(&mut account, json!({ "status": "INACTIVE", "sort": "DESC" })), "11 2");
+    assert_eq!(list(&mut account, json!({ "status": "DELETE_IN_PROGRESS" })), "");
+    for bad in [json!({ "status": "GONE" }), json!({ "sort": "UP" }), json!({ "maxResults": 0 })] {
+        let error = account.ecs("ListTaskDefinitions", &bad).unwrap_err();
+        assert_eq!(error.code, "InvalidParameterException", "{bad}");
+    }
+}
+
+#[test]
+fn an_inactive_revision_goes_on_as_before() {
+    let mut account = Account::new(Scenario::Healthy, 1);
+    account.world.seed_task_definition(&task_definition("v2", false)).unwrap();
+    account.ecs("DeregisterTaskDefinition", &json!({ "taskDefinition": "api:1" })).unwrap();
+    let revision = account.describe_revision("api:1");
+    assert_eq!((&revision["status"], &revision["revision"]), (&json!("INACTIVE"), &json!(1)));
+    assert!(revision["deregisteredAt"].is_number());
+    assert_eq!(revision["containerDefinitions"][0]["image"], "docker.io/library/api:v1");
+    // Services that run it keep it, and replace their tasks with it.
+    let victim = account.tasks("RUNNING")[0]["taskArn"].clone();
+    account.ecs("StopTask", &json!({ "cluster": CLUSTER, "task": victim })).unwrap();
+    account.wait(200);
+    let tasks = account.tasks("RUNNING");
+    assert_eq!(tasks.len(), 2);
+    assert!(tasks.iter().all(|task| task["taskDefinitionArn"].as_str().unwrap().ends_with("api:1")));
+    // One revision has to be named.
+    for (given, code) in [("api", "ClientException"), ("api:9", "ClientException")] {
+        let error = account.ecs("DeregisterTaskDefinition", &json!({ "taskDefinition": given })).unwrap_err();
+        assert_eq!(error.code, code, "{given}");
+    }
+}
+
+#[test]
 fn missing_things_are_failures_with_status_200() {
     let mut account = Account::new(Scenario::Healthy, 1);
     let answer = account

@@ -28,7 +28,8 @@ pub struct Options {
     /// How long a login to the registry lasts, in virtual time; `None`: it never ends.
     pub token_life: Option<Duration>,
     /// Actions of the AWS APIs that the caller may not do, by IAM's names, e.g.
-    /// `ecr:CreateRepository`. The registry protocol and S3 are not concerned.
+    /// `ecr:CreateRepository` or `s3:GetObject`. The registry protocol and what tasks read are not
+    /// concerned.
     pub denied_actions: BTreeSet<String>,
 }
 

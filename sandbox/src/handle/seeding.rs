@@ -1,9 +1,14 @@
 //! Putting things into the account before anything talks to it.
 
+use std::time::SystemTime;
+
 use serde_json::{Value, json};
 
 use super::{Sandbox, SandboxError};
-use crate::world::{ApiError, RepositoryOptions, TargetGroupOptions};
+use crate::{
+    BucketOptions,
+    world::{ApiError, RepositoryOptions, TargetGroupOptions},
+};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -31,19 +36,59 @@ impl Sandbox {
         Ok(std::fs::create_dir_all(path)?)
     }
 
+    /// Makes a bucket that is like this, or changes an existing one; its objects stay.
+    ///
+    /// Errors: [`SandboxError::Name`], [`SandboxError::Storage`].
+    pub fn set_bucket(&self, name: &str, options: BucketOptions) -> Result<(), SandboxError> {
+        self.create_bucket(name)?;
+        self.shared.objects.set_bucket(name, options);
+        Ok(())
+    }
+
+    /// Takes an action from the caller (not from tasks), by IAM's name, e.g. `s3:GetObject`:
+    /// the service refuses it from then on, S3 with 403 AccessDenied.
+    pub fn deny_action(&self, action: &str) {
+        self.shared.world().world.deny_action(action);
+    }
+
+    /// Gives a denied action back to the caller.
+    pub fn allow_action(&self, action: &str) {
+        self.shared.world().world.allow_action(action);
+    }
+
     /// Writes an object; an existing one is replaced.
     ///
     /// Errors: [`SandboxError::NoBucket`], [`SandboxError::Name`], [`SandboxError::Storage`].
     pub fn put_object(&self, bucket: &str, key: &str, bytes: &[u8]) -> Result<(), SandboxError> {
-        let files = self.shared.objects.files();
-        if !files.bucket(bucket).is_some_and(|path| path.is_dir()) {
+        self.write_object(bucket, key, bytes, None)
+    }
+
+    /// Writes an object as if it had been last modified at another time; an existing one is replaced.
+    ///
+    /// Errors: as [`put_object`](Sandbox::put_object).
+    pub fn put_object_at(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: &[u8],
+        last_modified: SystemTime,
+    ) -> Result<(), SandboxError> {
+        self.write_object(bucket, key, bytes, Some(last_modified))
+    }
+
+    fn write_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: &[u8],
+        last_modified: Option<SystemTime>,
+    ) -> Result<(), SandboxError> {
+        let objects = &self.shared.objects;
+        if !objects.files().bucket(bucket).is_some_and(|path| path.is_dir()) {
             return Err(SandboxError::NoBucket { bucket: bucket.to_owned() });
         }
-        let path = files.object(bucket, key).ok_or_else(|| bad_name(key))?;
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        Ok(std::fs::write(path, bytes)?)
+        let path = objects.files().object(bucket, key).ok_or_else(|| bad_name(key))?;
+        Ok(objects.write((bucket, key), &path, bytes, last_modified)?)
     }
 
     /// Makes a target group with a load balancer and returns its ARN; one of that name is left alone.

@@ -15,6 +15,7 @@ mod xml;
 
 pub use journal::ApiCall;
 pub(crate) use listen::Listening;
+pub use objects::{BucketOptions, BucketPolicy};
 pub(crate) use objects::{ObjectFiles, Objects};
 pub(crate) use registry::BlobStore;
 pub(crate) use shared::{Shared, SharedParts};

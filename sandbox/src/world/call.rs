@@ -68,19 +68,34 @@ impl World {
 
     /// Errors: as IAM has a service answer when the action is denied.
     fn allow(&self, service: Service, operation: &str) -> Result<(), ApiError> {
-        let action = format!("{}:{operation}", service.name());
-        if !self.denied_actions.contains(&action) {
+        let Some(text) = self.denial(&format!("{}:{operation}", service.name()), "*") else {
             return Ok(());
-        }
+        };
         let code = match service {
             Service::Ecs | Service::Ecr => "AccessDeniedException",
             Service::ElasticLoadBalancing | Service::Sts => "AccessDenied",
         };
-        let caller = self.caller_arn();
-        let text = format!(
-            "User: {caller} is not authorized to perform: {action} on resource: * because no identity-based policy allows the {action} action"
-        );
         Err(ApiError::client(code, text))
+    }
+
+    /// IAM's text when the caller may not do an action.
+    pub(crate) fn denial(&self, action: &str, resource: &str) -> Option<String> {
+        let caller = self.caller_arn();
+        self.denied_actions.contains(action).then(|| {
+            format!(
+                "User: {caller} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+            )
+        })
+    }
+
+    /// Takes an action from the caller, by IAM's name, e.g. `s3:GetObject`.
+    pub fn deny_action(&mut self, action: &str) {
+        self.denied_actions.insert(action.to_owned());
+    }
+
+    /// Gives a denied action back to the caller.
+    pub fn allow_action(&mut self, action: &str) {
+        self.denied_actions.remove(action);
     }
 
     fn call_ecs(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {

@@ -79,19 +79,23 @@ impl World {
     pub(crate) fn list_task_definitions(&mut self, input: &Value) -> Result<Value, ApiError> {
         let prefix = text(input, "familyPrefix");
         let active = match text(input, "status").unwrap_or("ACTIVE") {
-            "ACTIVE" => true,
-            "INACTIVE" => false,
+            "ACTIVE" => Some(true),
+            "INACTIVE" => Some(false),
+            // DeleteTaskDefinitions is not modelled, so no revision has this status.
+            "DELETE_IN_PROGRESS" => None,
             _ => return Err(ApiError::invalid_parameter("Invalid status.")),
         };
         let mut arns: Vec<String> = self
             .task_definitions
             .all()
-            .filter(|revision| revision.is_active() == active)
+            .filter(|revision| Some(revision.is_active()) == active)
             .filter(|revision| prefix.is_none_or(|prefix| revision.family == prefix))
             .map(|revision| revision.arn.clone())
             .collect();
-        if text(input, "sort") == Some("DESC") {
-            arns.reverse();
+        match text(input, "sort").unwrap_or("ASC") {
+            "ASC" => {}
+            "DESC" => arns.reverse(),
+            _ => return Err(ApiError::invalid_parameter("Invalid sort.")),
         }
         let (arns, next) = page(input, arns)?;
         let mut answer = json!({ "taskDefinitionArns": arns });

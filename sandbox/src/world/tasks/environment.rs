@@ -66,8 +66,8 @@ fn read(content: &[u8]) -> Result<BTreeMap<String, String>, FileFailure> {
         if line.starts_with('#') {
             continue;
         }
-        // A line with an empty value counts as not there, so it does not take back an earlier one
-        // either. Facts 2.2 say that it sets nothing; the rest is a guess.
+        // A line with an empty value sets nothing (facts 2.2). As the EC2 agent skips such a line,
+        // it does not take back an earlier line, nor a later file's value, of the same name.
         if let Some((name, value)) = line.split_once('=')
             && !name.is_empty()
             && !value.is_empty()
