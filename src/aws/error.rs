@@ -1,16 +1,15 @@
 //! SDK errors to ours: what AWS said, and what to do about it.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::{Error, ErrorKind};
 
 /// Turns an SDK error into ours. `action` is IAM's name of the call, `resource` what it was about.
-pub(crate) fn aws_error<E, R>(action: &str, resource: &str, error: SdkError<E, R>) -> Error
+pub(crate) fn aws_error<E>(action: &str, resource: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     let code = error.code().unwrap_or_default().to_owned();
     let text = match error.as_service_error() {
@@ -18,7 +17,11 @@ where
         Some(service) => match service.message() {
             Some(message) if code.is_empty() => message.to_owned(),
             Some(message) => format!("{code}: {message}"),
-            None if code.is_empty() => DisplayErrorContext(&error).to_string(),
+            // The answer to HEAD has no body that could say more.
+            None if code.is_empty() => match error.raw_response().map(|answer| answer.status().as_u16()) {
+                Some(status) => format!("HTTP status {status}"),
+                None => chain(&error),
+            },
             None => code.clone(),
         },
         None => chain(&error),

@@ -43,7 +43,7 @@ const CONFLICTS: usize = 4;
 
 impl Aws {
     /// Whether an object exists, as far as the caller may know: without `s3:ListBucket` S3 answers
-    /// 403 for a missing key (facts 2.4), which is `false` here; the write then decides.
+    /// 403 for a missing key (facts 2.4), which is `false` here; the look at the bucket and the write then decide.
     ///
     /// # Errors
     /// [`ErrorKind::Aws`] for anything else.
@@ -52,7 +52,8 @@ impl Aws {
         match result {
             Ok(_) => Ok(true),
             Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
-                Some(404 | 403) => Ok(false),
+                // 301 is what another Region says: the look at the bucket tells which.
+                Some(404 | 403 | 301 | 307) => Ok(false),
                 _ => Err(aws_error("s3:GetObject", &format!("s3://{bucket}/{key}"), error)),
             },
         }

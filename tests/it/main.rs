@@ -11,6 +11,7 @@ mod cli;
 mod discard;
 mod e2e;
 mod env_lifecycle;
+mod env_store;
 mod images;
 #[cfg(target_os = "linux")]
 mod memory;
