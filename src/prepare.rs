@@ -68,8 +68,15 @@ impl Prepared {
         });
         let images = try_join_all(containers);
         let base_is_live = service.task_definition == TaskDefinitionSource::Live;
-        let looked_at =
-            EnvFiles { config, service, base: &base, partition: &partition, account: &account, aws, events };
+        let looked_at = EnvFiles {
+            config,
+            service,
+            base: Some(&base),
+            partition: &partition,
+            account: &account,
+            aws,
+            events,
+        };
         let files = looked_at.look_at(files);
         let (images, env_files) = tokio::try_join!(images, files)?;
         let stored = looked_at.stored(&live_definition, &env_files).await;
@@ -120,7 +127,8 @@ impl Prepared {
     }
 }
 
-fn stored(file: &EnvFileFacts, outcome: Transfer) -> Event {
+/// Tells where an env file is.
+pub fn stored(file: &EnvFileFacts, outcome: Transfer) -> Event {
     Event::EnvFileStored(EnvFileReport {
         container: file.container.clone(),
         file: file.file.clone(),
@@ -178,6 +186,43 @@ async fn live_state(
     Ok((live, definition, base, latest))
 }
 
+/// The env files of a service and where they are stored, without its images (`env push`). The service itself is
+/// asked only where a container has no name: otherwise its definition is `base`'s or not known.
+///
+/// # Errors
+/// As [`Prepared::gather`].
+pub async fn gather_env_files(
+    config: &Config,
+    service: &ServiceConfig,
+    aws: &Aws,
+    account: &str,
+    events: &Emitter,
+) -> Result<Vec<EnvFileFacts>> {
+    let mut base = match &service.task_definition {
+        TaskDefinitionSource::File(path) => Some(from_file(path)?),
+        TaskDefinitionSource::Live => None,
+    };
+    let files = read_env_files(service, events)?;
+    let mut partition = partition_of(&aws.region).to_owned();
+    if base.is_none() && files.iter().any(|(container, _)| container.is_none()) {
+        let (live, definition, ..) = live_state(config, service, aws, None).await?;
+        partition = live.task_definition.split(':').nth(1).unwrap_or("aws").to_owned();
+        base = Some(definition);
+    }
+    let looked_at =
+        EnvFiles { config, service, base: base.as_ref(), partition: &partition, account, aws, events };
+    looked_at.look_at(files).await
+}
+
+/// The partition of a Region, by the beginnings of Region names that AWS documents (facts 2.1).
+fn partition_of(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// The env files of a service, with their containers. What is wrong in one is told, and refuses the run before
 /// anything is asked of AWS.
 fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<(Option<String>, LocalEnvFile)>> {
@@ -203,8 +248,8 @@ fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<(Opti
 struct EnvFiles<'a> {
     config: &'a Config,
     service: &'a ServiceConfig,
-    /// What the new revision is made from.
-    base: &'a TaskDefinition,
+    /// What the new revision is made from; `None` where the service is not asked.
+    base: Option<&'a TaskDefinition>,
     partition: &'a str,
     account: &'a str,
     aws: &'a Aws,
@@ -212,12 +257,23 @@ struct EnvFiles<'a> {
 }
 
 impl EnvFiles<'_> {
+    /// The container that a configuration without a name means.
+    fn only_container(&self) -> Result<String> {
+        match self.base {
+            Some(base) => base.only_container(),
+            None => {
+                Err(Error::usage(format!("service {} has an env file of no container", self.service.name))
+                    .hint("Say which one with --container."))
+            }
+        }
+    }
+
     /// Facts about each file: where it is stored, and whether it is there.
     async fn look_at(&self, files: Vec<(Option<String>, LocalEnvFile)>) -> Result<Vec<EnvFileFacts>> {
         let Some(store) = &self.config.env_store else { return Ok(Vec::new()) };
         let mut facts = Vec::new();
         for (container, mut file) in files {
-            let container = container.map_or_else(|| self.base.only_container(), Ok)?;
+            let container = container.map_or_else(|| self.only_container(), Ok)?;
             let (environment, secrets) = self.names(&container);
             file.check_names(
                 &environment.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -257,15 +313,20 @@ impl EnvFiles<'_> {
     /// The names that `environment` and `secrets` of a container will have. An empty value of what the service runs
     /// may be one that an earlier run has moved there, and hides nothing: it is taken away.
     fn names(&self, container: &str) -> (Vec<String>, Vec<String>) {
-        let of_base = |key: &str| self.base.names(container, key).into_iter().map(str::to_owned);
+        let of_base = |key: &str| {
+            let names = self.base.map(|base| base.names(container, key)).unwrap_or_default();
+            names.into_iter().map(str::to_owned)
+        };
         let configured = self
             .service
             .containers
             .iter()
             .filter(|configured| configured.name.as_deref().is_none_or(|name| name == container));
         let mut environment: Vec<String> = of_base("environment").collect();
-        if self.service.task_definition == TaskDefinitionSource::Live {
-            environment.retain(|name| !self.base.is_empty_variable(container, name));
+        if let Some(base) = self.base
+            && self.service.task_definition == TaskDefinitionSource::Live
+        {
+            environment.retain(|name| !base.is_empty_variable(container, name));
         }
         let mut secrets: Vec<String> = of_base("secrets").collect();
         for configured in configured {
@@ -284,9 +345,10 @@ impl EnvFiles<'_> {
             .service
             .containers
             .iter()
-            .filter_map(|container| container.name.clone().or_else(|| self.base.only_container().ok()));
+            .filter_map(|container| container.name.clone().or_else(|| self.only_container().ok()));
+        let of_base = |name: &str| self.base.map(|base| base.env_files(name)).unwrap_or_default();
         let arns: BTreeSet<String> = containers
-            .flat_map(|name| [live.env_files(&name), self.base.env_files(&name)].concat())
+            .flat_map(|name| [live.env_files(&name), of_base(&name)].concat())
             .filter(|arn| !ours.iter().any(|file| file.arn == *arn))
             .collect();
         let read = arns.into_iter().map(|arn| async move {
@@ -408,22 +470,37 @@ pub async fn upload_env_files(
     aws: &Aws,
     events: &Emitter,
 ) -> Result<()> {
-    let encryption = store.and_then(|store| store.encryption.as_ref());
     try_join_all(prepared.env_files_to_upload().map(|file| async move {
-        let object = NewObject {
-            bucket: &file.key.bucket,
-            key: &file.key.key,
-            owner: &prepared.account,
-            encryption,
-            content: file.content.bytes(),
-        };
-        let outcome = match aws.put_object_once(object).await? {
-            PutOutcome::Written => Transfer::Uploaded,
-            PutOutcome::AlreadyThere => Transfer::Exists,
-        };
+        let outcome = upload_env_file(file, store, &prepared.account, aws).await?;
         events.emit(stored(file, outcome));
         Ok::<(), Error>(())
     }))
     .await?;
     Ok(())
+}
+
+/// Uploads an env file unless it is there. `account` must own the bucket.
+///
+/// # Errors
+/// As [`upload_env_files`].
+pub async fn upload_env_file(
+    file: &EnvFileFacts,
+    store: Option<&EnvStore>,
+    account: &str,
+    aws: &Aws,
+) -> Result<Transfer> {
+    if file.present {
+        return Ok(Transfer::Exists);
+    }
+    let object = NewObject {
+        bucket: &file.key.bucket,
+        key: &file.key.key,
+        owner: account,
+        encryption: store.and_then(|store| store.encryption.as_ref()),
+        content: file.content.bytes(),
+    };
+    Ok(match aws.put_object_once(object).await? {
+        PutOutcome::Written => Transfer::Uploaded,
+        PutOutcome::AlreadyThere => Transfer::Exists,
+    })
 }

@@ -102,6 +102,36 @@ impl Aws {
         Ok(Some((arn, TaskDefinition::from_value(document)?)))
     }
 
+    /// The ARNs of the ACTIVE revisions of a family.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn active_revisions(&self, family: &str) -> Result<Vec<String>> {
+        let mut arns = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self
+                .ecs
+                .list_task_definitions()
+                .family_prefix(family)
+                .status(sdk::TaskDefinitionStatus::Active)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| aws_error("ecs:ListTaskDefinitions", family, error))?;
+            // AWS calls it a prefix and takes it for the whole name; stand-ins may take the word.
+            let of_family = |arn: &String| {
+                let name = arn.rsplit('/').next().and_then(|name| name.rsplit_once(':'));
+                name.is_some_and(|(name, _)| name == family)
+            };
+            arns.extend(page.task_definition_arns.unwrap_or_default().into_iter().filter(of_family));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(arns);
+            }
+        }
+    }
+
     /// Registers a revision and gives its ARN. The document is sent as it is. Where others register
     /// revisions of the family at the same time, it is tried again (facts 5.7: the SDK does not, because
     /// the code is a ClientException).

@@ -14,4 +14,4 @@ pub use calls::CallCounter;
 pub use clients::{Aws, AwsSettings, StaticEndpoint};
 pub use ecr::{Encryption, Repository, RepositoryLook, RepositoryOptions, RepositoryTags, TagMutability};
 pub use ecs::{LiveService, Updated};
-pub use s3::{NewObject, PutOutcome};
+pub use s3::{NewObject, PutOutcome, StoredObject};

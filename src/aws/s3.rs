@@ -2,7 +2,9 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, Grant, PublicAccessBlockConfiguration, ServerSideEncryption};
+use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::clients::Aws;
@@ -33,6 +35,17 @@ pub struct NewObject<'a> {
     pub encryption: Option<&'a Encryption>,
     /// What it holds.
     pub content: &'a [u8],
+}
+
+/// An object as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its key.
+    pub key: String,
+    /// When it was last written.
+    pub written: Timestamp,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// The longest env file that is read for comparing, in bytes: longer ones keep a process from starting.
@@ -74,6 +87,51 @@ impl Aws {
         let body = answer.body.collect().await;
         let body = body.map_err(|error| wrong("it broke off").source(error))?;
         Ok(Zeroizing::new(body.to_vec()))
+    }
+
+    /// The objects whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`], also where the bucket is another account's than `owner`'s.
+    pub async fn list_objects(&self, bucket: &str, prefix: &str, owner: &str) -> Result<Vec<StoredObject>> {
+        let mut objects = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self
+                .s3
+                .list_objects_v2()
+                .bucket(bucket)
+                .prefix(prefix)
+                .expected_bucket_owner(owner)
+                .set_continuation_token(token)
+                .send()
+                .await
+                .map_err(|error| aws_error("s3:ListBucket", &format!("s3://{bucket}/{prefix}"), error))?;
+            for object in page.contents.unwrap_or_default() {
+                // Without a time it is not known to be old, and stays.
+                let (Some(key), Some(written)) = (object.key, object.last_modified.and_then(timestamp))
+                else {
+                    continue;
+                };
+                let size = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
+                objects.push(StoredObject { key, written, size });
+            }
+            token = page.next_continuation_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(objects);
+            }
+        }
+    }
+
+    /// Deletes an object; one that is not there is as good as deleted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`], also where the bucket is another account's than `owner`'s.
+    pub async fn delete_object(&self, bucket: &str, key: &str, owner: &str) -> Result<()> {
+        let request = self.s3.delete_object().bucket(bucket).key(key).expected_bucket_owner(owner);
+        let answer = request.send().await;
+        answer.map_err(|error| aws_error("s3:DeleteObject", &format!("s3://{bucket}/{key}"), error))?;
+        Ok(())
     }
 
     /// What is known of a bucket. What the caller may not ask, and what an S3-compatible store does not answer, is
@@ -185,6 +243,10 @@ impl Aws {
         }
         Err(aws_error("s3:PutObject", &format!("s3://{bucket}/{key}"), error))
     }
+}
+
+fn timestamp(time: DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
 fn is_for_everyone(grant: &Grant) -> bool {

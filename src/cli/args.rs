@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_envfile::Policy;
 
+use super::env_args::{EnvArgs, PruneArgs};
 use super::push_args::{PushArgs, PushCommandArgs};
 use crate::config::{Overrides, WaitFor};
 use crate::error::{Error, Result};
@@ -55,6 +56,10 @@ pub enum Command {
     Deploy(Box<DeployArgs>),
     /// Push images to their registries, and deploy nothing
     Push(Box<PushCommandArgs>),
+    /// Check .env files, store them, and compare them with what a service has
+    Env(EnvArgs),
+    /// Delete what no revision of the services needs any more: env files in the store
+    Prune(PruneArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -257,19 +262,19 @@ pub(super) fn given_list(values: &[String]) -> Vec<String> {
     values.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
 }
 
-fn given_path(value: &Option<PathBuf>) -> Option<PathBuf> {
+pub(super) fn given_path(value: &Option<PathBuf>) -> Option<PathBuf> {
     value.clone().filter(|path| !path.as_os_str().is_empty())
 }
 
-fn given_paths(values: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn given_paths(values: &[PathBuf]) -> Vec<PathBuf> {
     values.iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect()
 }
 
 /// `--env-policy`; nothing where CI has passed an input that nobody gave.
 #[derive(Debug, Clone, Copy)]
-pub struct EnvPolicyArg(Option<Policy>);
+pub struct EnvPolicyArg(pub(super) Option<Policy>);
 
-fn env_policy(text: &str) -> std::result::Result<EnvPolicyArg, String> {
+pub(super) fn env_policy(text: &str) -> std::result::Result<EnvPolicyArg, String> {
     let policy = match text {
         "" => None,
         "strict" => Some(Policy::Strict),
@@ -281,7 +286,7 @@ fn env_policy(text: &str) -> std::result::Result<EnvPolicyArg, String> {
 }
 
 /// As clap's own parser of paths, but for the empty one.
-fn path(text: &str) -> std::result::Result<PathBuf, std::convert::Infallible> {
+pub(super) fn path(text: &str) -> std::result::Result<PathBuf, std::convert::Infallible> {
     Ok(PathBuf::from(text))
 }
 

@@ -1,6 +1,7 @@
 //! Flags, `LANDFALL_*` variables and the process environment: the only place that knows them.
 
 mod args;
+mod env_args;
 mod environment;
 mod interrupt;
 mod push_args;

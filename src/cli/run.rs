@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use indicatif::ProgressDrawTarget;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf};
+use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf, given};
+use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::interrupt::on_signal;
 use super::push_args::PushCommandArgs;
@@ -40,6 +42,13 @@ pub fn run() -> ExitCode {
         match &cli.command {
             Command::Deploy(args) => deploy(args, &cli.global, &environment).await,
             Command::Push(args) => push(args, &cli.global, &environment).await,
+            Command::Env(args) => match &args.command {
+                EnvCommand::Check(args) => env_check(args, &cli.global, &environment).await,
+                EnvCommand::Push(args) => env_push(args, &cli.global, &environment).await,
+                EnvCommand::Pull(args) => env_pull(args, &cli.global, &environment).await,
+                EnvCommand::Diff(args) => env_diff(args, &cli.global, &environment).await,
+            },
+            Command::Prune(args) => prune(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -121,6 +130,107 @@ async fn push(args: &PushCommandArgs, global: &Global, environment: &Environment
         }
     }
     Ok(state.exit_code())
+}
+
+/// Does what emits events, with the reporters at their other end, and gives what the run came to.
+async fn reported(
+    sinks: Sinks,
+    environment: &Environment,
+    work: impl AsyncFnOnce(&Emitter, &CancellationToken) -> Result<()>,
+) -> Result<RunState> {
+    let (events, receiver) = Emitter::channel();
+    let events = events.with_masks(masks(environment));
+    let reporting = tokio::spawn(drive(receiver, sinks));
+    let interrupt = on_signal();
+    if let Err(error) = work(&events, &interrupt).await {
+        events.emit(Event::RunFailed { error: (&error).into() });
+    }
+    drop(events);
+    reporting.await.map_err(|error| Error::internal("the reporters failed").source(error))
+}
+
+async fn env_check(args: &EnvCheckArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+        let files = args.files()?;
+        let job = if files.is_empty() {
+            let file = config_file(global).ok_or_else(|| {
+                Error::usage("there is no landfall.yml here, and no file is named")
+                    .hint("Name one: landfall env check FILE.")
+            })?;
+            let config = load(Some(&file), &args.overrides(global), &environment.variables)?;
+            let mut job = commands::EnvCheckJob::of_config(&config, args.fix)?;
+            job.files.iter_mut().try_for_each(|file| args.apply(file))?;
+            job
+        } else {
+            commands::EnvCheckJob { files, fix: args.fix }
+        };
+        commands::env_check(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+async fn env_push(args: &EnvPushArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let format = choose(global.output, environment.terminal(global.no_color));
+    let sinks = sinks_with(global, environment, format == Format::Json)?;
+    let state = reported(sinks, environment, async |events, interrupt| {
+        let config = load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?;
+        let job =
+            commands::EnvPushJob { config, aws: aws_settings(environment), named: args.services.clone() };
+        commands::env_push(job, events, interrupt).await
+    });
+    let state = state.await?;
+    if format != Format::Json && state.exit_code() == 0 {
+        for file in state.services.iter().flat_map(|service| &service.report.env_files) {
+            print(&format!("{}\n", file.arn))?;
+        }
+    }
+    Ok(state.exit_code())
+}
+
+async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+        let file = config_file(global);
+        let overrides = args.overrides(global, file.as_deref());
+        let job = commands::EnvPullJob {
+            config: load(file.as_deref(), &overrides, &environment.variables)?,
+            aws: aws_settings(environment),
+            container: given(&args.container),
+            to: args.to.clone(),
+            force: args.force,
+        };
+        commands::env_pull(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+        let job = commands::EnvDiffJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            container: given(&args.source.container),
+            detailed_exitcode: args.detailed_exitcode,
+        };
+        commands::env_diff(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+        let job = commands::PruneJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            min_age: args.min_age()?,
+            yes: args.yes,
+        };
+        commands::prune(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+fn aws_settings(environment: &Environment) -> AwsSettings {
+    commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint())
 }
 
 fn replay_file(file: &Path, global: &Global, environment: &Environment) -> Result<u8> {

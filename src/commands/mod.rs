@@ -1,9 +1,16 @@
 //! One file a verb: wires parts together, decides nothing.
 
 mod deploy;
+mod env;
+mod prune;
 mod push;
 mod sandbox;
 
 pub use deploy::{DeployRequest, aws_settings, deploy};
+pub use env::{
+    EnvCheckJob, EnvDiffJob, EnvPullJob, EnvPushJob, check as env_check, diff as env_diff, pull as env_pull,
+    push as env_push,
+};
+pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
 pub use sandbox::{how_to_use, scenarios, start_sandbox};
