@@ -140,8 +140,8 @@ impl RunState {
         }
         self.now = Some(record.time);
         self.started_at.get_or_insert(record.time);
-        // There is no service in a run of `landfall push`.
-        let is_push = self.run.as_ref().is_some_and(|run| run.command == "push");
+        // Only a deployment touches a service.
+        let deploys_nothing = !self.is_deployment();
         match &record.event {
             Event::RunStarted(run) => {
                 self.services = run.services.iter().map(|name| ServiceState::new(name)).collect();
@@ -165,7 +165,7 @@ impl RunState {
                 for service in self.services.iter_mut().filter(|service| !service.finished) {
                     let asked = asked(&service.report.name);
                     service.abandon(asked);
-                    if is_push {
+                    if deploys_nothing {
                         service.report.reason = Some("the run could not go on".to_owned());
                     }
                 }
@@ -175,7 +175,7 @@ impl RunState {
                 self.interrupt_message = Some(message.clone());
                 for service in self.services.iter_mut().filter(|service| !service.finished) {
                     service.interrupt();
-                    if is_push {
+                    if deploys_nothing {
                         service.report.reason = Some(message.clone());
                     }
                 }
@@ -217,6 +217,11 @@ impl RunState {
             }
         };
         &mut self.services[index]
+    }
+
+    /// Whether services are deployed; other commands push images, or look at env files.
+    pub fn is_deployment(&self) -> bool {
+        self.run.as_ref().is_none_or(|run| run.command == "deploy")
     }
 
     /// The worst verdict of the services; [`Verdict::Failed`] where the run could not go on.

@@ -17,6 +17,7 @@ use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
 use super::summary::summary;
 use super::text::{count, duration, revision, short_task, shorten_digests, shorten_event};
+use super::variables::{of_check, of_comparison, of_container, of_file};
 use super::words;
 use crate::event::{Event, Record, Role, Step, TaskState, Verdict};
 use crate::state::{RunState, ServiceState, StepState};
@@ -109,6 +110,13 @@ impl Human {
                 }
                 lines
             }
+            Event::EnvFileChecked(check) if check.container.is_none() => of_check(check, style),
+            Event::EnvFileChecked(check) => {
+                of_file(check).into_iter().flat_map(|(mark, line)| self.marked(mark, name, line)).collect()
+            }
+            Event::EnvCompared(variables) => of_comparison(variables, style),
+            Event::FileWritten { .. } => self.marked(Mark::Done, name, said()),
+            Event::Prunable { .. } => self.marked(Mark::Info, name, said()),
             Event::ServiceMessage { message } => {
                 self.marked(Mark::Info, name, Line::new().tone(Tone::Dim, &shorten_event(message)))
             }
@@ -220,7 +228,15 @@ impl Human {
         let changes = services.iter().flat_map(|service| service.changes.iter().flatten());
         changes
             .flat_map(|change| words::change(change, self.style).indent(4).wrap(self.style.width, 8))
+            .chain(self.variable_lines(services))
             .collect()
+    }
+
+    fn variable_lines(&self, services: &[&ServiceState]) -> Vec<Line> {
+        // Four columns are the indent.
+        let style = Style { width: self.style.width.map(|width| width.saturating_sub(4)), ..self.style };
+        let containers = services.iter().flat_map(|service| &service.variables);
+        containers.flat_map(|of| of_container(of, false, style)).map(|line| line.indent(4)).collect()
     }
 
     /// A new task that stops is worth a line that stays, once. Old tasks are meant to.

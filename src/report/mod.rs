@@ -33,6 +33,7 @@ mod sinks;
 mod style;
 mod summary;
 pub mod text;
+mod variables;
 mod words;
 
 #[cfg(test)]

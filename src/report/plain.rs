@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::line::Line;
 use super::reporter::Reporter;
-use super::style::Style;
+use super::style::{Mark, Style, Tone};
 use super::summary::summary;
 use super::text::{bytes, count, duration, neutralise_github};
+use super::variables::{annotations, of_check, of_comparison, of_container, of_file};
 use super::words;
 use crate::event::{Change, Event, Record};
 use crate::state::{PushState, RunState};
@@ -54,7 +55,22 @@ impl Plain {
         let dry_run = state.run.as_ref().is_some_and(|run| run.dry_run);
         let key = |name: &String| (record.service.clone(), name.clone());
         match &record.event {
-            Event::Planned { changes, .. } if !dry_run => self.plan(changes),
+            Event::Planned { changes, variables, .. } if !dry_run => {
+                let mut lines = self.plan(changes);
+                let told = variables.iter().flat_map(|of| of_container(of, false, self.style));
+                lines.extend(told.map(|line| line.indent(2)));
+                lines
+            }
+            Event::EnvFileChecked(check) => {
+                let lines = of_file(check).into_iter();
+                let warned = |mark, line| match mark {
+                    Mark::Warning => Line::new().tone(Tone::Warn, "warning").text(": ").join(line),
+                    Mark::Failed => Line::new().tone(Tone::Bad, "refused").text(": ").join(line),
+                    _ => line,
+                };
+                lines.map(|(mark, line)| warned(mark, line)).collect()
+            }
+            Event::EnvCompared(variables) => of_comparison(variables, self.style),
             Event::LayerProgress { container, .. } | Event::BlobProgress { container, .. } => {
                 let packing = matches!(record.event, Event::LayerProgress { .. });
                 let push =
@@ -143,6 +159,20 @@ impl Reporter for Plain {
             self.name_width = widths.max().filter(|_| !is_one_image).unwrap_or(0);
         }
         let mut text = String::new();
+        if let Event::EnvFileChecked(check) = &record.event
+            && check.container.is_none()
+        {
+            if self.github {
+                // Workflow commands of ours; what they hold is escaped.
+                self.out.write_all(annotations(check).as_bytes())?;
+            }
+            // Each line begins with the file's name, as editors and `grep` want it.
+            for line in of_check(check, self.style) {
+                text.push_str(&line.render(self.style));
+                text.push('\n');
+            }
+            return self.write(&text);
+        }
         for line in self.lines(record, state) {
             let time = record.time.strftime("%T").to_string();
             let name = record.service.as_deref().unwrap_or("");

@@ -3,6 +3,7 @@
 use super::line::Line;
 use super::style::{Mark, Style, Tone};
 use super::text::count;
+use super::variables::of_container;
 use super::words;
 use crate::state::{RunState, ServiceState};
 
@@ -22,6 +23,11 @@ pub(super) fn plan(state: &RunState, service: &ServiceState, style: Style) -> Ve
     let mut lines = head.wrap(style.width, 4);
     for change in changes {
         lines.extend(words::change(change, style).indent(4).wrap(style.width, 8));
+    }
+    let narrow = Style { width: style.width.map(|width| width.saturating_sub(4)), ..style };
+    for container in &service.variables {
+        lines.push(Line::new());
+        lines.extend(of_container(container, true, narrow).into_iter().map(|line| line.indent(4)));
     }
     lines
 }

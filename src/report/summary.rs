@@ -17,7 +17,7 @@ pub fn summary(state: &RunState, style: Style) -> String {
     let mut blocks: Vec<Vec<Line>> =
         state.services.iter().filter_map(|service| of_service(state, service, style)).collect();
     let dry_run = state.run.as_ref().is_some_and(|run| run.dry_run);
-    if dry_run && state.services.iter().any(|service| service.changes.is_some()) {
+    if dry_run && state.is_deployment() && state.services.iter().any(|service| service.changes.is_some()) {
         blocks.push(vec![Line::new().text("This was a dry run: nothing was changed.")]);
     }
     let told = |service: &ServiceState| service.finished && service.report.verdict == Verdict::Interrupted;
@@ -67,6 +67,9 @@ fn of_service(state: &RunState, service: &ServiceState, style: Style) -> Option<
         let ended = state.error.is_some() || state.interrupted;
         return ended.then(|| of_unfinished_push(state, service, style));
     }
+    if !is_push && !state.is_deployment() {
+        return service.finished.then(|| of_other(service, style));
+    }
     if !service.finished {
         return of_unfinished(state, service, style);
     }
@@ -106,6 +109,19 @@ fn of_unfinished(state: &RunState, service: &ServiceState, style: Style) -> Opti
     };
     let line = Line::marked(Mark::Warning, style).tone(Tone::Strong, &report.name).text(" ").text(&text);
     Some(line.wrap(style.width, 4))
+}
+
+/// What a command came to that deploys nothing and pushes no image: one sentence.
+fn of_other(service: &ServiceState, style: Style) -> Vec<Line> {
+    let report = &service.report;
+    let mark = match words::verdict_tone(report.verdict) {
+        Tone::Good => Mark::Done,
+        Tone::Bad => Mark::Failed,
+        _ => Mark::Warning,
+    };
+    let reason = report.reason.as_deref().unwrap_or(words::verdict_name(report.verdict));
+    let line = Line::marked(mark, style).tone(Tone::Strong, &report.name).text(": ").text(reason);
+    line.wrap(style.width, 4)
 }
 
 /// Images alone: what is where now, and what it took.

@@ -61,12 +61,14 @@ pub(super) fn by_name(by: RollbackBy) -> &'static str {
 
 /// What the run is, in one line.
 pub(super) fn run_started(run: &RunStarted) -> String {
-    let services = if run.services.is_empty() { "(no services)".to_owned() } else { run.services.join(", ") };
-    let mut text = format!("{} {services}", run.command);
+    let mut text = run.command.clone();
+    if !run.services.is_empty() {
+        text.push_str(&format!(" {}", run.services.join(", ")));
+    }
     if !run.cluster.is_empty() {
         text.push_str(&format!(" on cluster {} in {}", run.cluster, run.region));
     }
-    if run.dry_run {
+    if run.dry_run && run.command == "deploy" {
         text.push_str(" (dry run)");
     }
     if let Some(scenario) = &run.sandbox {
@@ -287,12 +289,16 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             line.tone(verdict_tone(*verdict), verdict_name(*verdict)).text(": ").text(reason)
         }
         Event::Interrupted { message } => line.tone(Tone::Warn, "interrupted").text(": ").text(message),
+        Event::Prunable { object, written, size, deleted } => {
+            let what = if *deleted { "deleted " } else { "can go: " };
+            let line = line.text(what).text(object);
+            line.tone(Tone::Dim, &format!(" ({}, written {})", bytes(*size), written.strftime("%F")))
+        }
         Event::FileWritten { path, content } => line.text(&format!("wrote {path}: {content}")),
         // The plan's changes take several lines, progress is summed up, and the summary tells the rest.
         Event::Planned { .. }
         | Event::EnvFileChecked(_)
         | Event::EnvCompared(_)
-        | Event::Prunable { .. }
         | Event::LayerProgress { .. }
         | Event::LayerPacked { .. }
         | Event::BlobProgress { .. }
