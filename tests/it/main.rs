@@ -10,6 +10,7 @@ mod cli;
 #[cfg(target_os = "linux")]
 mod discard;
 mod e2e;
+mod env;
 mod env_lifecycle;
 mod env_store;
 mod images;

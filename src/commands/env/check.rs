@@ -47,13 +47,16 @@ fn is_stdin(file: &&EnvFileConfig) -> bool {
     file.path.as_os_str() == "-"
 }
 
-/// The file's bytes, wiped when dropped.
-fn read(file: &EnvFileConfig) -> Result<Zeroizing<Vec<u8>>> {
+/// The file's bytes, wiped when dropped. A pipe may keep it waiting, which an interrupt ends.
+async fn read(file: &EnvFileConfig) -> Result<Zeroizing<Vec<u8>>> {
     let bytes = if is_stdin(&file) {
-        let mut bytes = Zeroizing::new(Vec::new());
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        let all = tokio::task::spawn_blocking(|| {
+            let mut bytes = Zeroizing::new(Vec::new());
+            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        });
+        all.await.map_err(|error| Error::internal("the reader of standard input failed").source(error))?
     } else {
-        std::fs::read(&file.path).map(Zeroizing::new)
+        tokio::fs::read(&file.path).await.map(Zeroizing::new)
     };
     bytes.map_err(|error| {
         Error::usage(format!("cannot read the env file {}", file.path.display()))
@@ -77,19 +80,16 @@ pub async fn check(job: EnvCheckJob, events: &Emitter, interrupt: &CancellationT
     if stdin > 1 {
         return Err(Error::usage("standard input can be read once").hint("Name `-` once."));
     }
-    let own = events.clone();
-    // Reading may wait for whoever writes to standard input, and an interrupt must not wait for them.
-    let work = tokio::task::spawn_blocking(move || check_all(&job, &own));
-    let work = async { work.await.map_err(|error| Error::internal("the check failed").source(error))? };
+    let work = check_all(&job, events);
     unless_interrupted(interrupt, events, "nothing was changed but the files that are named above", work)
         .await
 }
 
-fn check_all(job: &EnvCheckJob, events: &Emitter) -> Result<()> {
+async fn check_all(job: &EnvCheckJob, events: &Emitter) -> Result<()> {
     let (mut findings, mut bad_files) = (0, 0);
     let mut failure = None;
     for file in &job.files {
-        match check_one(file, job.fix, events) {
+        match check_one(file, job.fix, events).await {
             Ok(0) => {}
             Ok(left) => {
                 findings += left;
@@ -121,8 +121,8 @@ fn check_all(job: &EnvCheckJob, events: &Emitter) -> Result<()> {
 }
 
 /// Checks one file, and gives how many findings are left in it.
-fn check_one(file: &EnvFileConfig, fix: bool, events: &Emitter) -> Result<usize> {
-    let before = EnvFile::read(&read(file)?, file.interpolate);
+async fn check_one(file: &EnvFileConfig, fix: bool, events: &Emitter) -> Result<usize> {
+    let before = EnvFile::read(&read(file).await?, file.interpolate);
     mask(&before, events);
     let mut left = told(&before, file);
     let mut repaired = Vec::new();

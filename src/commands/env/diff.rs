@@ -32,9 +32,7 @@ pub struct EnvDiffJob {
 /// What kept the run from going on; the caller tells it.
 pub async fn diff(mut job: EnvDiffJob, events: &Emitter, interrupt: &CancellationToken) -> Result<()> {
     for service in &mut job.config.services {
-        service.containers.retain(|container| {
-            job.container.is_none() || container.name.is_none() || container.name == job.container
-        });
+        service.containers.retain(|container| job.container.is_none() || container.name == job.container);
         for container in &mut service.containers {
             // No registry is asked, and no image is opened: it need not even be built yet.
             container.image = None;

@@ -68,7 +68,8 @@ fn cannot_write(path: &Path, error: std::io::Error) -> Error {
         .hint("Check that its folder exists and that you may write there.")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
