@@ -86,14 +86,15 @@ pub async fn check(job: EnvCheckJob, events: &Emitter, interrupt: &CancellationT
 }
 
 async fn check_all(job: &EnvCheckJob, events: &Emitter) -> Result<()> {
-    let (mut findings, mut bad_files) = (0, 0);
+    let (mut findings, mut bad_files, mut refused) = (0, 0, None);
     let mut failure = None;
     for file in &job.files {
         match check_one(file, job.fix, events).await {
-            Ok(0) => {}
             Ok(left) => {
-                findings += left;
-                bad_files += 1;
+                findings += left.len();
+                bad_files += usize::from(!left.is_empty());
+                let allowed = left.iter().find(|finding| file.options.allow.contains(&finding.code));
+                refused = refused.or(allowed.map(|finding| finding.code));
             }
             // The first one ends the run; of the others one learns at once too.
             Err(error) if failure.is_some() => events.warn(error.to_string(), error.hint_text()),
@@ -106,22 +107,28 @@ async fn check_all(job: &EnvCheckJob, events: &Emitter) -> Result<()> {
         Some(error) => Err(Error::usage(format!("{error}; and {found}"))
             .hint(error.hint_text().unwrap_or("Correct its path.").to_owned())),
         None if findings == 0 => Ok(()),
-        None if job.fix => Err(Error::usage(format!("{found} that --fix cannot repair"))
-            .hint("Correct them by hand; `--allow CODE` accepts what is meant.")),
         None => {
-            let from_stdin = job.files.iter().all(|file| is_stdin(&file));
-            let hint = if from_stdin {
-                "`--allow CODE` accepts what is meant."
+            let repairs = if job.fix {
+                "Correct by hand what --fix cannot repair"
+            } else if job.files.iter().all(|file| is_stdin(&file)) {
+                "Correct it where it comes from"
             } else {
-                "`--fix` repairs what can be repaired; `--allow CODE` accepts what is meant."
+                "`--fix` repairs what can be repaired"
+            };
+            let hint = match refused {
+                // Only what can be stored can be accepted.
+                Some(code) => {
+                    format!("{repairs}. {} refuses a file although it is allowed.", code.as_str())
+                }
+                None => format!("{repairs}; `--allow CODE` accepts what is meant."),
             };
             Err(Error::usage(found).hint(hint))
         }
     }
 }
 
-/// Checks one file, and gives how many findings are left in it.
-async fn check_one(file: &EnvFileConfig, fix: bool, events: &Emitter) -> Result<usize> {
+/// Checks one file, and gives the findings that are left in it.
+async fn check_one(file: &EnvFileConfig, fix: bool, events: &Emitter) -> Result<Vec<Finding>> {
     let before = EnvFile::read(&read(file).await?, file.interpolate);
     mask(&before, events);
     let mut left = told(&before, file);
@@ -152,7 +159,7 @@ async fn check_one(file: &EnvFileConfig, fix: bool, events: &Emitter) -> Result<
         let content = format!("{} repaired", counted(repaired.len(), "finding"));
         events.emit(Event::FileWritten { path: checked.file, content });
     }
-    Ok(left.len())
+    Ok(left)
 }
 
 /// The findings that a deployment of this file would tell: what is accepted is not among them, unless it refuses
