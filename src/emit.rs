@@ -17,6 +17,7 @@ pub struct Emitter {
     sender: UnboundedSender<Record>,
     service: Option<String>,
     masks: Option<Masks>,
+    verbosity: u8,
 }
 
 /// Where values go that a CI system should hide from its log. They are no events: those are recorded and shown.
@@ -40,7 +41,7 @@ impl Emitter {
     /// An emitter for the whole run, and the end at which its events arrive.
     pub fn channel() -> (Self, UnboundedReceiver<Record>) {
         let (sender, receiver) = unbounded_channel();
-        (Self { sender, service: None, masks: None }, receiver)
+        (Self { sender, service: None, masks: None, verbosity: 0 }, receiver)
     }
 
     /// The same, with somewhere to send values that are to be hidden.
@@ -48,6 +49,23 @@ impl Emitter {
     pub fn with_masks(mut self, masks: Option<Masks>) -> Self {
         self.masks = masks;
         self
+    }
+
+    /// The same for a run in which each call is told (1, `-v`), with its request id (2, `-vv`).
+    #[must_use]
+    pub fn with_verbosity(mut self, verbosity: u8) -> Self {
+        self.verbosity = verbosity;
+        self
+    }
+
+    /// Where each call is to be told; `None` where that is not wanted.
+    pub fn for_calls(&self) -> Option<Self> {
+        (self.verbosity > 0).then(|| self.clone())
+    }
+
+    /// Whether request ids are wanted.
+    pub fn tells_request_ids(&self) -> bool {
+        self.verbosity > 1
     }
 
     /// Has values hidden from the log of the CI system, before anything else is told.

@@ -296,6 +296,19 @@ pub enum Event {
         /// Where things stand and how to go on.
         message: String,
     },
+    /// A call of AWS or of a registry was answered, or broke off; only with `-v`.
+    ApiCall {
+        /// `ecs:DescribeServices`
+        operation: String,
+        /// The HTTP status; absent where there was no answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        /// What AWS's support asks for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+        /// From the request to the answer's head.
+        duration_ms: u64,
+    },
     /// How often each AWS operation was called.
     ApiCalls {
         /// `ecs:DescribeServices` -> count. Retries count.

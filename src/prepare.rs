@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::{join_all, try_join_all};
+use landfall_envfile::looks_like_credential;
 
 use crate::aws::{Aws, NewObject, PutOutcome};
 use crate::config::{Config, EnvStore, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
@@ -45,7 +46,7 @@ impl Prepared {
             TaskDefinitionSource::File(path) => Some(from_file(path)?),
             TaskDefinitionSource::Live => None,
         };
-        let files = read_env_files(service, events)?;
+        let files = read_env_files(config, service, events)?;
         let owner = config.env_store.as_ref().and_then(|store| store.owner.clone());
         let needs_account = !files.is_empty();
         let account = async {
@@ -202,7 +203,7 @@ pub async fn gather_env_files(
         TaskDefinitionSource::File(path) => Some(from_file(path)?),
         TaskDefinitionSource::Live => None,
     };
-    let files = read_env_files(service, events)?;
+    let files = read_env_files(config, service, events)?;
     let mut partition = partition_of(&aws.region).to_owned();
     if base.is_none() && files.iter().any(|(container, _)| container.is_none()) {
         let (live, definition, ..) = live_state(config, service, aws, None).await?;
@@ -225,23 +226,48 @@ fn partition_of(region: &str) -> &'static str {
 
 /// The env files of a service, with their containers. What is wrong in one is told, and refuses the run before
 /// anything is asked of AWS.
-fn read_env_files(service: &ServiceConfig, events: &Emitter) -> Result<Vec<(Option<String>, LocalEnvFile)>> {
+fn read_env_files(
+    config: &Config,
+    service: &ServiceConfig,
+    events: &Emitter,
+) -> Result<Vec<(Option<String>, LocalEnvFile)>> {
+    mask_environment(service, events);
     let mut files = Vec::new();
     for container in &service.containers {
-        for config in &container.env_files {
-            let file = envfile::read(config)?;
+        for env_file in &container.env_files {
+            let file = envfile::read(env_file)?;
             let check = file.check(container.name.as_deref());
             if let Err(refusal) = envfile::refuse(&check) {
                 events.emit(Event::EnvFileChecked(check));
                 return Err(refusal);
             }
             if let Some(content) = &file.content {
-                events.mask(content.variables().iter().map(|variable| variable.value.clone()));
+                let values = content.variables().iter().map(|variable| &variable.value);
+                events.mask(values.filter(|value| !is_public(config, service, value.expose())).cloned());
             }
             files.push((container.name.clone(), file));
         }
     }
     Ok(files)
+}
+
+/// What reports name anyway: hidden, it would only make them unreadable.
+fn is_public(config: &Config, service: &ServiceConfig, value: &str) -> bool {
+    let names = [config.region.as_deref(), Some(config.cluster.as_str())];
+    let containers = service.containers.iter().map(|container| container.name.as_deref());
+    names
+        .into_iter()
+        .chain(containers)
+        .chain([Some(service.name.as_str()), Some(service.service.as_str())])
+        .flatten()
+        .any(|name| name == value)
+}
+
+/// `environment` is for settings that nobody minds; what looks like a credential is there by mistake.
+fn mask_environment(service: &ServiceConfig, events: &Emitter) {
+    let variables = service.containers.iter().flat_map(|container| &container.environment);
+    let credentials = variables.filter(|(name, value)| looks_like_credential(name, value.expose()));
+    events.mask(credentials.map(|(_, value)| value.clone()));
 }
 
 /// What looking at env files takes.

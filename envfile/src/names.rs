@@ -9,9 +9,7 @@ pub fn is_conventional(name: &str) -> bool {
 
 /// A name that a container can have although a shell cannot read it: Java's `spring.datasource.url`.
 pub(crate) fn is_possible(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('#')
-        && name.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '\u{feff}')
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
 /// The name, where it may be shown: a malformed line can hold a secret in front of its `=`.

@@ -12,6 +12,7 @@ use aws_sdk_s3::config::Credentials;
 
 use super::calls::CallCounter;
 use super::error::aws_error;
+use crate::emit::Emitter;
 use crate::error::{Error, Result};
 
 /// How to reach AWS.
@@ -25,6 +26,8 @@ pub struct AwsSettings {
     pub s3_path_style: bool,
     /// Where the registry protocol of ECR hosts is spoken in place of the host itself.
     pub registry_endpoint: Option<String>,
+    /// Where each call is told, if anywhere (`-v`).
+    pub told: Option<Emitter>,
 }
 
 /// An endpoint and the credentials that it takes.
@@ -71,7 +74,7 @@ impl Aws {
                     "Set `region:` in landfall.yml, --region, AWS_REGION, or a region in the AWS profile.",
                 )
             })?;
-        let calls = CallCounter::default();
+        let calls = CallCounter::telling(settings.told);
         // `AppName` refuses only characters that this literal does not have.
         let app_name = AppName::new("landfall").ok();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())

@@ -43,6 +43,9 @@ pub struct Global {
     /// Keep the events of the run in a file, for `landfall replay`
     #[arg(long, global = true, env = "LANDFALL_RECORD", value_name = "FILE", value_parser = path)]
     pub record: Option<PathBuf>,
+    /// Tell each call of AWS; twice: with its request id
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
     /// No colours
     #[arg(long, global = true)]
     pub no_color: bool,

@@ -63,66 +63,39 @@ pub fn run() -> ExitCode {
 }
 
 async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -> Result<u8> {
-    let sinks = sinks(global, environment)?;
-    let (events, receiver) = Emitter::channel();
-    let events = events.with_masks(masks(environment));
-    let reporting = tokio::spawn(drive(receiver, sinks));
-    let interrupt = on_signal();
-
-    let result = async {
-        let file = config_file(global);
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let overrides = args.overrides(global)?;
-        let config = load(file.as_deref(), &overrides, &environment.variables)?;
         let request = commands::DeployRequest {
-            config,
-            aws: commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint()),
+            config: load(config_file(global).as_deref(), &overrides, &environment.variables)?,
+            aws: aws_settings(environment),
             workbench: environment.workbench(args.push.no_cache),
             dry_run: args.dry_run,
             detailed_exitcode: args.detailed_exitcode,
             sandbox: args.sandbox.clone().map(|scenario| (scenario, args.sandbox_speed)),
         };
-        commands::deploy(request, &events, &interrupt).await
-    };
-    if let Err(error) = result.await {
-        events.emit(Event::RunFailed { error: (&error).into() });
-    }
-    drop(events);
-    let state = reporting.await.map_err(|error| Error::internal("the reporters failed").source(error))?;
-    Ok(state.exit_code())
+        commands::deploy(request, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
 }
 
 async fn push(args: &PushCommandArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let format = choose(global.output, environment.terminal(global.no_color));
     let sinks = sinks_with(global, environment, format == Format::Json)?;
-    let (events, receiver) = Emitter::channel();
-    let reporting = tokio::spawn(drive(receiver, sinks));
-    let interrupt = on_signal();
-
-    let result = async {
-        let config = if args.needs_config() {
-            let file = config_file(global);
-            match &file {
-                Some(path) => Some(load(Some(path), &args.overrides(global)?, &environment.variables)?),
-                None => None,
-            }
-        } else {
-            None
+    let state = reported(sinks, global, environment, async |events, interrupt| {
+        let config = match config_file(global).filter(|_| args.needs_config()) {
+            Some(path) => Some(load(Some(&path), &args.overrides(global)?, &environment.variables)?),
+            None => None,
         };
         let region = global.region.clone().filter(|region| !region.is_empty());
         let region = region.or_else(|| config.as_ref().and_then(|config| config.region.clone()));
-        let settings = commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint());
         let job = commands::PushJob {
             requests: args.push_requests(config)?,
-            aws: AwsSettings { region, ..settings },
+            aws: AwsSettings { region, ..aws_settings(environment) },
             workbench: environment.workbench(args.push.no_cache),
         };
-        commands::push(job, &events, &interrupt).await
-    };
-    if let Err(error) = result.await {
-        events.emit(Event::RunFailed { error: (&error).into() });
-    }
-    drop(events);
-    let state = reporting.await.map_err(|error| Error::internal("the reporters failed").source(error))?;
+        commands::push(job, events, interrupt).await
+    });
+    let state = state.await?;
     if format != Format::Json && state.exit_code() == 0 {
         // Data goes to standard output: what a script passes on.
         for push in state.services.iter().flat_map(|service| &service.report.pushes) {
@@ -135,11 +108,12 @@ async fn push(args: &PushCommandArgs, global: &Global, environment: &Environment
 /// Does what emits events, with the reporters at their other end, and gives what the run came to.
 async fn reported(
     sinks: Sinks,
+    global: &Global,
     environment: &Environment,
     work: impl AsyncFnOnce(&Emitter, &CancellationToken) -> Result<()>,
 ) -> Result<RunState> {
     let (events, receiver) = Emitter::channel();
-    let events = events.with_masks(masks(environment));
+    let events = events.with_masks(masks(environment)).with_verbosity(global.verbose);
     let reporting = tokio::spawn(drive(receiver, sinks));
     let interrupt = on_signal();
     if let Err(error) = work(&events, &interrupt).await {
@@ -150,7 +124,7 @@ async fn reported(
 }
 
 async fn env_check(args: &EnvCheckArgs, global: &Global, environment: &Environment) -> Result<u8> {
-    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let files = args.files()?;
         let job = if files.is_empty() {
             let file = config_file(global).ok_or_else(|| {
@@ -172,7 +146,7 @@ async fn env_check(args: &EnvCheckArgs, global: &Global, environment: &Environme
 async fn env_push(args: &EnvPushArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let format = choose(global.output, environment.terminal(global.no_color));
     let sinks = sinks_with(global, environment, format == Format::Json)?;
-    let state = reported(sinks, environment, async |events, interrupt| {
+    let state = reported(sinks, global, environment, async |events, interrupt| {
         let config = load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?;
         let job =
             commands::EnvPushJob { config, aws: aws_settings(environment), named: args.services.clone() };
@@ -188,7 +162,7 @@ async fn env_push(args: &EnvPushArgs, global: &Global, environment: &Environment
 }
 
 async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment) -> Result<u8> {
-    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let file = config_file(global);
         let overrides = args.overrides(global, file.as_deref());
         let job = commands::EnvPullJob {
@@ -204,7 +178,7 @@ async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment
 }
 
 async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
-    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::EnvDiffJob {
             config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
             aws: aws_settings(environment),
@@ -217,7 +191,7 @@ async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment
 }
 
 async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> Result<u8> {
-    let state = reported(sinks(global, environment)?, environment, async |events, interrupt| {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::PruneJob {
             config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
             aws: aws_settings(environment),

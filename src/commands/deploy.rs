@@ -29,7 +29,7 @@ pub struct DeployRequest {
 
 /// How to reach AWS, as far as the environment says.
 pub fn aws_settings(s3_path_style: bool, registry_endpoint: Option<String>) -> AwsSettings {
-    AwsSettings { region: None, endpoint: None, s3_path_style, registry_endpoint }
+    AwsSettings { s3_path_style, registry_endpoint, ..AwsSettings::default() }
 }
 
 /// Deploys, and tells everything by events. After an interrupt the run is dropped where it is.
@@ -37,7 +37,8 @@ pub fn aws_settings(s3_path_style: bool, registry_endpoint: Option<String>) -> A
 /// # Errors
 /// What kept the run from going on; the caller tells it.
 pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &CancellationToken) -> Result<()> {
-    let mut settings = AwsSettings { region: request.config.region.clone(), ..request.aws };
+    let mut settings =
+        AwsSettings { region: request.config.region.clone(), told: events.for_calls(), ..request.aws };
     let sandbox = match &request.sandbox {
         Some((scenario, speed)) => {
             check_targets(&request.config)?;

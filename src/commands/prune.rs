@@ -42,7 +42,12 @@ pub async fn prune(job: PruneJob, events: &Emitter, interrupt: &CancellationToke
     let config = &job.config;
     let store = store_of(config)?;
     check_cluster(config)?;
-    let aws = Aws::connect(AwsSettings { region: config.region.clone(), ..job.aws.clone() }).await?;
+    let aws = Aws::connect(AwsSettings {
+        region: config.region.clone(),
+        told: events.for_calls(),
+        ..job.aws.clone()
+    })
+    .await?;
     events.emit(Event::RunStarted(RunStarted {
         dry_run: !job.yes,
         ..started("prune", &aws.region, Some(config))

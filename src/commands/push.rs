@@ -32,7 +32,7 @@ pub async fn push(job: PushJob, events: &Emitter, interrupt: &CancellationToken)
         Some(ecr) => {
             // An image's host says its Region, so that none has to be configured for it.
             let region = job.aws.region.clone().or(Some(ecr.region));
-            Some(Aws::connect(AwsSettings { region, ..job.aws }).await?)
+            Some(Aws::connect(AwsSettings { region, told: events.for_calls(), ..job.aws }).await?)
         }
         None => None,
     };

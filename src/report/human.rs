@@ -116,7 +116,7 @@ impl Human {
             }
             Event::EnvCompared(variables) => of_comparison(variables, style),
             Event::FileWritten { .. } => self.marked(Mark::Done, name, said()),
-            Event::Prunable { .. } => self.marked(Mark::Info, name, said()),
+            Event::ApiCall { .. } | Event::Prunable { .. } => self.marked(Mark::Info, name, said()),
             Event::ServiceMessage { message } => {
                 self.marked(Mark::Info, name, Line::new().tone(Tone::Dim, &shorten_event(message)))
             }

@@ -294,6 +294,14 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             let line = line.text(what).text(object);
             line.tone(Tone::Dim, &format!(" ({}, written {})", bytes(*size), written.strftime("%F")))
         }
+        Event::ApiCall { operation, status, request_id, duration_ms } => {
+            let answer = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            let mut text = format!("{operation} {answer} after {duration_ms} ms");
+            if let Some(id) = request_id {
+                text.push_str(&format!(" (request id {id})"));
+            }
+            line.tone(Tone::Dim, &text)
+        }
         Event::FileWritten { path, content } => line.text(&format!("wrote {path}: {content}")),
         // The plan's changes take several lines, progress is summed up, and the summary tells the rest.
         Event::Planned { .. }

@@ -39,7 +39,9 @@ pub async fn diff(mut job: EnvDiffJob, events: &Emitter, interrupt: &Cancellatio
         }
     }
     let config = &job.config;
-    let aws = Aws::connect(AwsSettings { region: config.region.clone(), ..job.aws }).await?;
+    let aws =
+        Aws::connect(AwsSettings { region: config.region.clone(), told: events.for_calls(), ..job.aws })
+            .await?;
     events.emit(Event::RunStarted(RunStarted {
         dry_run: true,
         detailed_exitcode: job.detailed_exitcode,

@@ -51,7 +51,12 @@ pub async fn pull(job: EnvPullJob, events: &Emitter, interrupt: &CancellationTok
     };
     check_cluster(&job.config)?;
     check_target(&job.to, job.force)?;
-    let aws = Aws::connect(AwsSettings { region: job.config.region.clone(), ..job.aws.clone() }).await?;
+    let aws = Aws::connect(AwsSettings {
+        region: job.config.region.clone(),
+        told: events.for_calls(),
+        ..job.aws.clone()
+    })
+    .await?;
     events.emit(Event::RunStarted(started("env pull", &aws.region, Some(&job.config))));
     let own = events.for_service(&service.name);
     let work = write(&job, service, &aws, &own);

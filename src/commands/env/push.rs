@@ -45,7 +45,9 @@ pub async fn push(mut job: EnvPushJob, events: &Emitter, interrupt: &Cancellatio
     if config.services.iter().any(asks_for_the_service) {
         check_cluster(config)?;
     }
-    let aws = Aws::connect(AwsSettings { region: config.region.clone(), ..job.aws }).await?;
+    let aws =
+        Aws::connect(AwsSettings { region: config.region.clone(), told: events.for_calls(), ..job.aws })
+            .await?;
     events.emit(Event::RunStarted(started("env push", &aws.region, Some(config))));
     let work = async {
         let account = match &store.owner {
