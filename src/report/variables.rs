@@ -166,8 +166,8 @@ pub(super) fn of_container(variables: &ContainerVariables, all: bool, style: Sty
     if told.is_empty() && !all && variables.unread.is_empty() {
         return Vec::new();
     }
-    let head = Line::new().text(&format!("variables of {}: ", variables.container));
-    let mut lines = vec![head.text(&format!("{set}, {summed}"))];
+    let mut lines =
+        vec![Line::new().text(&format!("variables of {} ({set}): {summed}", variables.container))];
     let unchanged = changed(VariableChange::Unchanged);
     let listed = |variable: &&EffectiveVariable| {
         variable.change != VariableChange::Unchanged || (all && unchanged <= UNCHANGED)

@@ -5,3 +5,4 @@ mod plain;
 mod push;
 mod screen;
 mod summary;
+mod variables;
