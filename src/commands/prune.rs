@@ -65,7 +65,7 @@ pub async fn prune(job: PruneJob, events: &Emitter, interrupt: &CancellationToke
         }
         Ok(())
     };
-    let stands = "what is not told as deleted is still there; run the same command again";
+    let stands = "no object that a revision names is gone; run the same command again to see what is left";
     let result = unless_interrupted(interrupt, events, stands, work).await;
     events.emit(Event::ApiCalls { counts: aws.calls.counts() });
     result
