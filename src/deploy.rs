@@ -17,7 +17,7 @@ use crate::event::{Event, RollbackBy, Step, Verdict};
 use crate::image::Registries;
 use crate::logins::Workbench;
 use crate::plan::{Action, Plan, Revision, plan};
-use crate::prepare::{Prepared, push_images, upload_env_files};
+use crate::prepare::{Prepared, keep_env_files, push_images, upload_env_files};
 use crate::rollout::{self, Followed, Outcome, Policy, Rollout, Undone, floor, watch};
 
 /// How much longer than the health check's grace period nothing may move.
@@ -135,6 +135,8 @@ impl Deployment<'_> {
                 arn
             }
         };
+        let store = self.context.config.env_store.as_ref();
+        keep_env_files(&self.prepared, store, self.context.aws, &self.events).await?;
         Ok((self, arn))
     }
 

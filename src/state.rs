@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::error::exit_code;
 use crate::event::{
-    Change, ContainerVariables, DeploymentState, ErrorReport, Event, Finding, Record, RollbackBy, RunReport,
-    RunStarted, ServiceReport, Step, TaskState, Verdict,
+    Change, ContainerVariables, DeploymentState, EnvFileReport, ErrorReport, Event, Finding, Record,
+    RollbackBy, RunReport, RunStarted, ServiceReport, Step, TaskState, Verdict,
 };
 
 mod push;
@@ -375,7 +375,12 @@ impl ServiceState {
                 });
                 self.report.pushes = self.pushes.iter().filter_map(PushState::report).collect();
             }
-            Event::EnvFileStored(file) => report.env_files.push(file.clone()),
+            Event::EnvFileStored(file) => {
+                // One that was there at first can have gone in the meantime and been stored again.
+                let same = |known: &EnvFileReport| known.container == file.container && known.arn == file.arn;
+                report.env_files.retain(|known| !same(known));
+                report.env_files.push(file.clone());
+            }
             Event::TaskDefinitionRegistered { arn } => report.task_definition = Some(arn.clone()),
             Event::ServiceUpdated {
                 deployment_id,

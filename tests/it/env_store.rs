@@ -1,8 +1,16 @@
 //! Where env files are stored: which buckets are refused, how objects are written, and what is told when a stored
 //! file cannot be read.
 
+use std::collections::HashMap;
+
+use landfall::aws::{Aws, AwsSettings, StaticEndpoint};
+use landfall::config::{Overrides, load};
+use landfall::emit::Emitter;
+use landfall::logins::{Workbench, registries};
+use landfall::prepare::{Prepared, keep_env_files};
 use landfall_sandbox::{BucketOptions, BucketPolicy, Options, Sandbox};
 use serde_json::{Value, json};
+use sha2::Digest;
 
 use crate::support::{Landfall, Ran, writes};
 
@@ -140,4 +148,46 @@ async fn what_may_not_be_read_is_said_and_deployed_nevertheless() {
     let unread: Vec<&Value> = variables["unread"].as_array().expect("a list").iter().collect();
     assert_eq!(unread.len(), 1, "{variables}");
     assert!(unread[0].as_str().is_some_and(|text| text.contains("s3:GetObject")), "{variables}");
+}
+
+/// `landfall prune` between the plan and the registration finds a file that no revision names yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_went_after_the_plan_is_stored_again() {
+    let sandbox = sandbox().await;
+    sandbox.create_bucket("env-store").expect("a bucket");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("landfall.yml");
+    let text = "version: 1\ncluster: demo\nenv_store: s3://env-store/env\nservices:\n  web:\n    containers:\n      app:\n        env_file: app.env\n";
+    std::fs::write(&path, text).expect("written");
+    std::fs::write(folder.path().join("app.env"), "A=1\n").expect("written");
+    let config = load(Some(&path), &Overrides::default(), &HashMap::new()).expect("a configuration");
+    let hash = hex::encode(sha2::Sha256::digest(b"A=1\n"));
+    let key = format!("env/web/app/{hash}.env");
+    sandbox.put_object("env-store", &key, b"A=1\n").expect("written");
+
+    let endpoint = StaticEndpoint {
+        url: sandbox.endpoint(),
+        access_key_id: "AKIASANDBOXSANDBOX00".to_owned(),
+        secret_access_key: "not-a-secret-only-for-the-sandbox".to_owned(),
+    };
+    let settings = AwsSettings {
+        region: Some("us-east-1".to_owned()),
+        endpoint: Some(endpoint),
+        ..AwsSettings::default()
+    };
+    let aws = Aws::connect(settings).await.expect("clients");
+    let workbench = Workbench::default();
+    let registries = registries(Some(&aws), &workbench);
+    let (events, _receiver) = Emitter::channel();
+    let service = &config.services[0];
+    let prepared =
+        Prepared::gather(&config, service, &aws, &workbench, &registries, &events).await.expect("prepared");
+    assert!(prepared.snapshot.env_files[0].present);
+    aws.delete_object("env-store", &key, ACCOUNT).await.expect("deleted");
+    for _ in 0..2 {
+        keep_env_files(&prepared, config.env_store.as_ref(), &aws, &events).await.expect("kept");
+        assert_eq!(aws.get_object("env-store", &key).await.expect("it is there").as_slice(), b"A=1\n");
+    }
+    let puts = sandbox.calls().into_iter().filter(|call| call.operation == "PutObject").count();
+    assert_eq!(puts, 1);
 }
