@@ -167,7 +167,9 @@ impl Deployment<'_> {
             }
             Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(&self.events, Step::UpdateService);
-                let updated = self.update(&revision, self.plan.action == Action::Redeploy).await?;
+                let known = before.service.deployments.iter().map(|known| known.id.clone()).collect();
+                let force = self.plan.action == Action::Redeploy;
+                let updated = self.update(&revision, force, known).await?;
                 step.finish();
                 (updated.deployment_id, updated.live)
             }
@@ -200,10 +202,11 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    async fn update(&self, revision: &str, force: bool) -> Result<Updated> {
+    /// The one call of UpdateService. `known` are ids of deployments that it does not make.
+    async fn update(&self, revision: &str, force: bool, known: Vec<String>) -> Result<Updated> {
         self.context
             .aws
-            .update_service(&self.context.config.cluster, &self.config.service, revision, force)
+            .update_service(&self.context.config.cluster, &self.config.service, revision, force, &known)
             .await
     }
 
@@ -279,7 +282,9 @@ impl Deployment<'_> {
     }
 
     async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
-        let updated = self.update(revision, false).await?;
+        let before = self.prepared.snapshot.live.service.deployments.iter().map(|known| known.id.clone());
+        let known = before.chain([failed.deployment_id().to_owned()]).collect();
+        let updated = self.update(revision, false, known).await?;
         // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,

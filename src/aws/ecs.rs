@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::clients::Aws;
 use super::error::aws_error;
 use super::raw::{RawResponse, replace_body};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::rollout::{Container, Deployment, Service, ServiceEvent, TargetGroupRef, Task};
 use crate::task_definition::TaskDefinition;
 
@@ -37,15 +37,6 @@ pub struct LiveService {
     pub controller: String,
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
-}
-
-/// What UpdateService answered.
-#[derive(Debug, Clone)]
-pub struct Updated {
-    /// The id of the PRIMARY deployment in the response.
-    pub deployment_id: String,
-    /// The service as it is after the call.
-    pub live: LiveService,
 }
 
 /// DescribeTasks takes at most this many (facts 7.3).
@@ -175,45 +166,6 @@ impl Aws {
             .ok_or_else(|| Error::internal("ecs:RegisterTaskDefinition answered without an ARN"))
     }
 
-    /// Sets a service to a revision, which starts a deployment (facts 3.4); where it is set already, only
-    /// `force` does. Nothing else is touched: the desired count stays with whoever scales the service.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Aws`].
-    pub async fn update_service(
-        &self,
-        cluster: &str,
-        service: &str,
-        task_definition: &str,
-        force: bool,
-    ) -> Result<Updated> {
-        let answer = self
-            .ecs
-            .update_service()
-            .cluster(cluster)
-            .service(service)
-            .task_definition(task_definition)
-            .set_force_new_deployment(force.then_some(true))
-            .send()
-            .await
-            .map_err(|error| aws_error("ecs:UpdateService", &format!("{cluster}/{service}"), error))?;
-        let live = answer
-            .service
-            .map(live_service)
-            .ok_or_else(|| Error::internal("ecs:UpdateService answered without a service"))?;
-        let deployment_id = live
-            .service
-            .deployments
-            .iter()
-            .find(|deployment| deployment.status == "PRIMARY")
-            .map(|deployment| deployment.id.clone())
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Aws, format!("{service} has no PRIMARY deployment after the update"))
-                    .hint("Services under CODE_DEPLOY or EXTERNAL control are not supported yet.")
-            })?;
-        Ok(Updated { deployment_id, live })
-    }
-
     /// The service's tasks, RUNNING and recently STOPPED ones (facts 3.1: `startedBy` cannot be
     /// combined with another filter, so both lists are fetched whole).
     ///
@@ -274,7 +226,7 @@ fn count(value: i32) -> u32 {
     u32::try_from(value).unwrap_or(0)
 }
 
-fn live_service(found: sdk::Service) -> LiveService {
+pub(super) fn live_service(found: sdk::Service) -> LiveService {
     let configuration = found.deployment_configuration;
     let percent = |value: Option<i32>, default| value.map_or(default, count);
     LiveService {

@@ -8,6 +8,7 @@
 
 #[cfg(unix)]
 mod canary;
+mod chaos;
 mod cli;
 #[cfg(target_os = "linux")]
 mod discard;
@@ -20,6 +21,8 @@ mod images;
 mod memory;
 mod proxy;
 mod push;
+mod rollouts;
 mod sandbox;
+mod simulated;
 mod status;
 mod support;
