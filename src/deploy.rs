@@ -301,6 +301,7 @@ impl Deployment<'_> {
         followed.earlier_deployments.push(undone.deployment_id.clone());
         followed.earlier_task_definition = None;
         followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
+        followed.resumed = false;
         followed.undoes = Some(undone);
         // What is healthy is judged by the revision that serves again.
         followed.health_checked_containers =
@@ -343,6 +344,7 @@ impl Deployment<'_> {
             // Taken before the update, so that no clock decides which events are new.
             seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
             something_ran_before: before.service.running_count > 0,
+            resumed: matches!(self.plan.action, Action::Follow(_)),
             undoes: None,
         }
     }

@@ -146,6 +146,7 @@ fn followed(live: &LiveService, health_checked_containers: Vec<String>, told: us
         earlier_task_definition: earlier.map(|deployment| deployment.task_definition.clone()).next(),
         seen_event_ids: known,
         something_ran_before: true,
+        resumed: false,
         undoes: None,
     }
 }

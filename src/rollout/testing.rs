@@ -268,6 +268,7 @@ pub fn followed(world: &World) -> Followed {
         earlier_task_definition: Some(revision(1)),
         seen_event_ids: HashSet::new(),
         something_ran_before: true,
+        resumed: false,
         undoes: None,
     }
 }
