@@ -32,8 +32,11 @@ mod tests;
 mod watch;
 mod zero_downtime;
 
+pub(crate) use findings::api_error;
+pub use findings::pages as explain;
 pub use findings::{
-    Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
+    Class, Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log,
+    exit_code,
 };
 pub use machine::{Outcome, Rollout};
 pub use observation::{

@@ -142,7 +142,7 @@ fn exited(task: &Task) -> Option<Diagnosis> {
     let reading = exit_code(code);
     let mut diagnosis = Diagnosis::of(&EXITED, task_evidence(task));
     diagnosis.entry.class = reading.class;
-    diagnosis.finding.class = reading.class;
+    diagnosis.finding.class = reading.class.reported();
     diagnosis.finding.title =
         format!("Container {} exited with code {code} ({})", container.name, reading.meaning);
     diagnosis.finding.cause = reading.cause.to_owned();

@@ -3,16 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::diagnose::{Diagnosis, diagnose_task, event, target};
-use super::entry::{Entry, Scope};
+use super::entry::{Class, Entry, Scope};
 use super::general::{FAILED, STALLED, UNKNOWN};
-use crate::event::{FailureClass, Finding};
+use crate::event::Finding;
 use crate::rollout::observation::{Observation, ServiceEvent, Task};
 use crate::rollout::policy::Followed;
 
-/// Distinct occurrences after which a deterministic cause ends the rollout.
-const DETERMINISTIC_LIMIT: usize = 2;
-/// Distinct occurrences, none of them followed by a task that became healthy, after which a mixed one does.
-const MIXED_LIMIT: usize = 3;
 /// How many tasks' evidence a finding shows.
 const SHOWN: usize = 3;
 
@@ -73,18 +69,18 @@ impl Cause {
     }
 
     fn is_hopeless(&self) -> bool {
+        let Some(limit) = self.entry.class.limit() else { return false };
         match self.entry.class {
-            FailureClass::Transient => false,
-            FailureClass::Mixed => self.failures().saturating_sub(self.forgiven) >= MIXED_LIMIT,
-            FailureClass::Deterministic if self.entry.certain => {
-                // An event that names no task may be about the deployment before ours, unless it is
-                // about the deployment as such.
-                let own =
-                    !self.stopped.is_empty() || !self.noted.is_empty() || self.entry.scope == Scope::Event;
-                self.failures() >= if own { 1 } else { DETERMINISTIC_LIMIT }
-            }
-            FailureClass::Deterministic => self.failures() >= DETERMINISTIC_LIMIT,
+            Class::Mixed => self.failures().saturating_sub(self.forgiven) >= limit,
+            Class::AtOnce if !self.is_surely_ours() => self.failures() > limit,
+            _ => self.failures() >= limit,
         }
+    }
+
+    /// An event that names no task may be about the deployment before ours, unless it is about the
+    /// deployment as such.
+    fn is_surely_ours(&self) -> bool {
+        !self.stopped.is_empty() || !self.noted.is_empty() || self.entry.scope == Scope::Event
     }
 }
 
@@ -132,7 +128,7 @@ impl Ledger {
     /// What makes waiting pointless, if anything does; only what is certain where the rest is
     /// `left_to_ecs`.
     pub fn hopeless(&self, left_to_ecs: bool) -> Option<&Finding> {
-        let counts = |cause: &Cause| !left_to_ecs || cause.entry.certain;
+        let counts = |cause: &Cause| !left_to_ecs || cause.entry.class == Class::AtOnce;
         let index = self.causes.iter().position(|cause| counts(cause) && cause.is_hopeless())?;
         self.findings.get(index)
     }
@@ -243,10 +239,11 @@ impl Ledger {
         if !is_new {
             return (index, false);
         }
-        // Exit codes share a row but not a class: only what is always the same is deterministic.
-        if cause.entry.class != diagnosis.entry.class {
-            cause.entry.class = FailureClass::Mixed;
-            finding.class = FailureClass::Mixed;
+        // Exit codes share a row: only what is always the same container with the same code is
+        // deterministic (facts 5.9). What was said first stays the title.
+        if cause.entry.class != diagnosis.entry.class || finding.title != diagnosis.finding.title {
+            cause.entry.class = Class::Mixed;
+            finding.class = Class::Mixed.reported();
         }
         let occurrences = u32::try_from(cause.occurrences()).unwrap_or(u32::MAX);
         let mut changed = occurrences != finding.occurrences;

@@ -260,8 +260,8 @@ fn entries_are_complete_and_codes_are_unique() {
         );
         assert!(!entry.title.ends_with('.') && entry.cause.ends_with('.'), "{}", entry.code);
         assert!(
-            !entry.certain || entry.class == Deterministic,
-            "{}: certain but not deterministic",
+            entry.fix.iter().all(|step| step.ends_with(['.', ')'])),
+            "{}: a step is a whole sentence",
             entry.code
         );
     }
