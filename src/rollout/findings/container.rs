@@ -94,5 +94,13 @@ pub(super) const EXITED: Entry = Entry {
     title: "An essential container exited",
     cause: "When an essential container exits, ECS stops the whole task. Its exit code says how it ended.",
     fix: &["Look at the container's last log lines."],
-    ..Entry::row("essential-container-exited", &["C7", "exit codes"], Mixed)
+    signs: &["stop code `EssentialContainerExited`", "stopped reason `Essential container in task exited`"],
+    ..Entry::row(
+        "essential-container-exited",
+        &[
+            "C7", "exit 0", "exit 1", "exit 125", "exit 126", "exit 127", "exit 130", "exit 134", "exit 137",
+            "exit 139", "exit 255",
+        ],
+        Mixed,
+    )
 };

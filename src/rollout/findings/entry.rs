@@ -119,6 +119,8 @@ pub struct Entry {
     pub cause: &'static str,
     /// What to do, step by step: whole sentences.
     pub fix: &'static [&'static str],
+    /// How it is seen where no text says it, for `landfall explain`.
+    pub signs: &'static [&'static str],
     /// How to find out which of the causes it is; only `landfall explain` tells it.
     pub checks: &'static [&'static str],
     /// AWS's page on it, in the ECS developer guide, where its group's is not the closest.
@@ -137,6 +139,7 @@ impl Entry {
             title: "",
             cause: "",
             fix: &[],
+            signs: &[],
             checks: &[],
             page: None,
         }

@@ -8,6 +8,7 @@ pub(super) const UNKNOWN: Entry = Entry {
     title: "Something failed for a reason that Landfall does not know",
     cause: "AWS's text in the evidence says why.",
     fix: &["Please report the text, so that the next version can explain it."],
+    signs: &["a stopped task or a service event with a text that no other code knows"],
     ..Entry::row("unknown-failure", &[], Transient)
 };
 
@@ -20,6 +21,7 @@ pub(super) const STALLED: Entry = Entry {
         "A slow start needs a longer stall timeout or health check grace period; after several failed tasks \
          ECS waits up to 27 minutes between tries.",
     ],
+    signs: &["no task, target or deployment has changed for the stall timeout"],
     ..Entry::row("stalled", &[], Mixed)
 };
 
@@ -28,5 +30,6 @@ pub(super) const FAILED: Entry = Entry {
     title: "ECS marked the deployment FAILED",
     cause: "The service's circuit breaker or an alarm failed it.",
     fix: &["Look at the service's events and stopped tasks."],
+    signs: &["rollout state `FAILED`"],
     ..Entry::row("deployment-failed", &["3.6 FAILED"], Mixed)
 };

@@ -36,6 +36,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Run the command in the image by hand (does the image have curl?); raise startPeriod for a slow \
              start.",
         ],
+        page: Some("healthcheck"),
         ..Entry::row("container-health-check-failed", &["H2"], Mixed)
     },
     Entry {
@@ -59,7 +60,25 @@ pub(super) const ELB: Entry = Entry {
     title: "The load balancer's health check fails",
     cause: "The load balancer asks the task and does not get the answer that the target group wants.",
     fix: CHECK_TARGETS,
-    ..Entry::row("elb-health-check-failed", &["H1", "H3", "H4", "H5", "Target.*"], Mixed)
+    signs: &["the target of a task is `unhealthy` in its target group"],
+    checks: &[
+        "aws elbv2 describe-target-groups --target-group-arns ARN",
+        "aws elbv2 describe-target-health --target-group-arn ARN",
+    ],
+    ..Entry::row(
+        "elb-health-check-failed",
+        &[
+            "H1",
+            "H3",
+            "H4",
+            "H5",
+            "Target.ResponseCodeMismatch",
+            "Target.Timeout",
+            "Target.FailedHealthChecks",
+            "Elb.InternalError",
+        ],
+        Mixed,
+    )
 };
 
 /// Only target health shows this one.
@@ -68,6 +87,7 @@ pub(super) const UNUSED: Entry = Entry {
     cause: "No listener of a load balancer uses the target group, or the task's zone is not enabled on it.",
     fix: &["Add the target group to a listener, and enable every zone of the service's subnets on the load \
          balancer."],
+    signs: &["the target of a task is `unused`, with reason `Target.NotInUse`"],
     ..Entry::row("target-group-unused", &["Target.NotInUse"], Deterministic)
 };
 
@@ -76,5 +96,6 @@ pub(super) const UNUSABLE: Entry = Entry {
     title: "The load balancer cannot use the task's address",
     cause: "The target's address belongs to the load balancer itself, or the target is in a wrong state.",
     fix: &["Check the subnets and that the target group's type is ip."],
+    signs: &["the target of a task is `unused`, with reason `Target.IpUnusable` or `Target.InvalidState`"],
     ..Entry::row("target-unusable", &["Target.IpUnusable", "Target.InvalidState"], Mixed)
 };

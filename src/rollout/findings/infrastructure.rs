@@ -91,6 +91,7 @@ pub(super) const SPOT: Entry = Entry {
     title: "Fargate Spot took the task's capacity back",
     cause: "Spot tasks can be interrupted at any time.",
     fix: &["ECS starts a replacement.", "Use on-demand capacity for a base number of tasks."],
+    signs: &["stop code `SpotInterruption`"],
     ..Entry::row("spot-interruption", &["S3"], Transient)
 };
 
@@ -100,6 +101,7 @@ pub(super) const RETIREMENT: Entry = Entry {
     title: "AWS retired the task",
     cause: "Maintenance of the infrastructure under it.",
     fix: &["ECS starts a replacement."],
+    signs: &["stop code `TerminationNotice`"],
     ..Entry::row("task-retired", &["S4"], Transient)
 };
 
@@ -108,6 +110,7 @@ pub(super) const HOST_HEALTH: Entry = Entry {
     title: "The infrastructure under the task is unhealthy",
     cause: "A fault of the platform.",
     fix: &["ECS starts a replacement."],
+    signs: &["stop code `InfrastructureHealth`"],
     ..Entry::row("infrastructure-health", &["S12"], Transient)
 };
 
@@ -116,5 +119,6 @@ pub(super) const BY_HAND: Entry = Entry {
     title: "Someone stopped the task",
     cause: "StopTask was called by a person or a program.",
     fix: &["ECS starts a replacement.", "Find out who stops tasks during a deployment."],
+    signs: &["stop code `UserInitiated`"],
     ..Entry::row("task-stopped-by-hand", &["S2"], Transient)
 };

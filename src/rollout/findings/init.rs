@@ -19,6 +19,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Give the execution role s3:GetObject on the file's ARN and s3:GetBucketLocation on the bucket \
              (and kms:Decrypt on a customer key), and check that the object exists.",
         ],
+        checks: &[
+            "aws s3api head-object --bucket BUCKET --key KEY",
+            "aws iam list-role-policies --role-name EXECUTION_ROLE",
+        ],
         ..Entry::row("env-file-denied", &["R12", "2.5 StatusCode 403"], AtOnce)
     },
     Entry {
@@ -47,6 +51,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         fix: &[
             "Add an S3 gateway endpoint to the subnets' route tables (or a NAT gateway, or a public IP), \
              and let the security group reach port 443.",
+        ],
+        checks: &[
+            "aws ecs describe-services --cluster CLUSTER --services SERVICE --query 'services[].networkConfiguration'",
+            "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values=SUBNET",
+            "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values=VPC --query 'VpcEndpoints[].[ServiceName,State]'",
         ],
         ..Entry::row("env-file-network", &["R12", "2.5 RequestCanceled", "2.5 connection issue"], Mixed)
     },
@@ -82,6 +91,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "A secret or parameter does not exist",
         cause: "The name in valueFrom is unknown in this Region, was deleted, or has no value.",
         fix: &["Create the parameter or secret and give it a value, or correct valueFrom."],
+        checks: &[
+            "aws ssm get-parameter --name NAME --query Parameter.ARN",
+            "aws secretsmanager describe-secret --secret-id NAME",
+        ],
         ..Entry::row("secret-missing", &["R5", "R8"], AtOnce)
     },
     Entry {
@@ -116,6 +129,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         fix: &[
             "Add the VPC endpoint ssm or secretsmanager (and kms), a NAT gateway, or a public IP, and let \
              the security groups pass port 443.",
+        ],
+        checks: &[
+            "aws ecs describe-services --cluster CLUSTER --services SERVICE --query 'services[].networkConfiguration'",
+            "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values=SUBNET",
+            "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values=VPC --query 'VpcEndpoints[].[ServiceName,State]'",
         ],
         ..Entry::row("secret-network", &["R6", "R10"], Mixed)
     },
@@ -152,6 +170,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         cause: "There is no network path from the task's subnet to CloudWatch Logs.",
         fix: &["Add the VPC endpoint logs, a NAT gateway, or a public IP, and let the security groups pass \
              port 443."],
+        checks: &[
+            "aws ecs describe-services --cluster CLUSTER --services SERVICE --query 'services[].networkConfiguration'",
+            "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values=SUBNET",
+            "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values=VPC --query 'VpcEndpoints[].[ServiceName,State]'",
+        ],
         ..Entry::row("log-network", &["R15", "R16"], Mixed)
     },
     Entry {

@@ -9,7 +9,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Fargate has no capacity at the moment",
         cause: "Fargate, often Fargate Spot, has no room in the service's zones.",
         fix: &["Wait, add subnets in other zones, or mix in on-demand capacity."],
-        ..Entry::row("fargate-capacity", &["E1"], Transient)
+        ..Entry::row("fargate-capacity", &["E1", "5.8 RESOURCE:FARGATE"], Transient)
     },
     Entry {
         patterns: &[all(&["resource:eni"])],
@@ -55,7 +55,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "ECS looks for EC2 instances and not for Fargate",
         cause: "The service's launch type or capacity provider is EC2, and no instance has room.",
         fix: &["Set launchType FARGATE or a Fargate capacity provider."],
-        ..Entry::row("no-container-instances", &["E6", "E7", "5.8 EC2"], Deterministic)
+        ..Entry::row(
+            "no-container-instances",
+            &["E6", "E7", "5.7 No Container Instances", "5.8 EC2"],
+            Deterministic,
+        )
     },
     Entry {
         scope: Scope::Event,
@@ -86,8 +90,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
         title: "ECS's service-linked role is missing",
         cause: "The account has no role AWSServiceRoleForECS, or ECS cannot assume it.",
-        fix: &["Create it: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"],
-        ..Entry::row("service-linked-role-missing", &["E19"], Deterministic)
+        fix: &[
+            "Create it, once for the account (aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com).",
+        ],
+        ..Entry::row("service-linked-role-missing", &["E19", "5.7 service linked role"], Deterministic)
     },
     Entry {
         patterns: &[all(&["unable to assume the role"])],
@@ -151,6 +157,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "Protected tasks keep the deployment from finishing",
         cause: "Old tasks are under scale-in protection.",
         fix: &["Let the protection expire, or take it off (UpdateTaskProtection)."],
+        page: Some("task-scale-in-protection"),
         ..Entry::row("tasks-protected", &["E18"], Transient)
     },
     Entry {
@@ -159,6 +166,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "A CloudWatch alarm failed the deployment",
         cause: "An alarm in the service's deployment configuration went into ALARM.",
         fix: &["Look at the alarm's metric for the new revision."],
+        page: Some("deployment-alarm-failure"),
         ..Entry::row("deployment-alarm", &["3.7 alarm detected"], Deterministic)
     },
     Entry {
@@ -186,6 +194,7 @@ pub(super) const GENERIC: &[Entry] = &[
         title: "Tasks fail again and again, and ECS waits longer between tries",
         cause: "Tasks stop before they are RUNNING. ECS now waits up to 27 minutes between tries.",
         fix: &["Look at the other findings and at the stopped tasks' reasons."],
+        page: Some("service-throttle-logic"),
         ..Entry::row("tasks-fail-repeatedly", &["E9"], Deterministic)
     },
     Entry {
@@ -194,6 +203,7 @@ pub(super) const GENERIC: &[Entry] = &[
         title: "ECS's circuit breaker failed the deployment",
         cause: "Too many tasks failed in a row.",
         fix: &["Look at the other findings and at the stopped tasks' reasons."],
+        page: Some("deployment-circuit-breaker"),
         ..Entry::row("circuit-breaker-tripped", &["3.7 tasks failed to start"], Deterministic)
     },
     Entry {

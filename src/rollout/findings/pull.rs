@@ -22,6 +22,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "Build the image for that platform (docker build --platform linux/amd64 or linux/arm64), or set \
              runtimePlatform.cpuArchitecture in the task definition to what the image is built for.",
         ],
+        checks: &["docker buildx imagetools inspect IMAGE"],
         ..Entry::row("image-platform-mismatch", &["P4", "P5"], AtOnce)
     },
     Entry {
@@ -66,6 +67,10 @@ pub(super) const ENTRIES: &[Entry] = &[
              ecr:BatchGetImage, ecr:GetDownloadUrlForLayer).",
             "For a repository of another account its policy has to allow the role, too.",
         ],
+        checks: &[
+            "aws iam list-attached-role-policies --role-name EXECUTION_ROLE",
+            "aws ecr get-repository-policy --repository-name REPOSITORY",
+        ],
         ..Entry::row("registry-access-denied", &["P3", "P10", "P11", "R3"], AtOnce)
     },
     Entry {
@@ -88,6 +93,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "The image does not exist",
         cause: "The registry has no such repository, tag or digest; it may be in another Region or account.",
         fix: &["Push the image, or correct the container's image in the task definition."],
+        checks: &["aws ecr describe-images --repository-name REPOSITORY --image-ids imageTag=TAG"],
         ..Entry::row("image-not-found", &["P1", "P14", "P21", "P22"], AtOnce)
     },
     Entry {
@@ -110,6 +116,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         fix: &["Add an S3 gateway endpoint to the subnets' route tables, allow the bucket \
              prod-REGION-starport-layer-bucket in its policy, and let the security group reach S3's prefix \
              list."],
+        checks: &[
+            "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values=SUBNET",
+            "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values=VPC --query 'VpcEndpoints[].[ServiceName,State]'",
+        ],
         ..Entry::row("image-layers-unreachable", &["P6", "P7", "P18", "P19"], Mixed)
     },
     Entry {
@@ -126,6 +136,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         title: "The task cannot reach the registry",
         cause: "There is no network path from the task's subnet to the registry.",
         fix: CHECK_NETWORK,
+        checks: &[
+            "aws ecs describe-services --cluster CLUSTER --services SERVICE --query 'services[].networkConfiguration'",
+            "aws ec2 describe-route-tables --filters Name=association.subnet-id,Values=SUBNET",
+            "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values=VPC --query 'VpcEndpoints[].[ServiceName,State]'",
+        ],
         ..Entry::row("network-path-registry", &["P2", "P6", "P15", "P16", "P21", "R1", "R2", "R20"], Mixed)
     },
     Entry {

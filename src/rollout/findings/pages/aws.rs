@@ -56,7 +56,12 @@ fn of(entry: &Entry, group: &'static str, group_page: Option<&'static str>) -> P
         checks: entry.checks.to_vec(),
         table: (entry.code == container::EXITED.code).then(|| ("Exit codes", exit_code_lines())),
         landfall: policy(entry).to_owned(),
-        texts: entry.patterns.iter().map(|pattern| text(pattern, entry.scope)).collect(),
+        texts: entry
+            .patterns
+            .iter()
+            .map(|pattern| text(pattern, entry.scope))
+            .chain(entry.signs.iter().map(|sign| (*sign).to_owned()))
+            .collect(),
         aws_page: aws_page
             .map(|page| format!("https://docs.aws.amazon.com/AmazonECS/latest/developerguide/{page}.html")),
     }

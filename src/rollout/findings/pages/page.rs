@@ -43,6 +43,10 @@ pub fn page(code: &str) -> Option<Page> {
 
 /// How alike two texts must be, from 0 to 1, for one to be offered for the other.
 const ALIKE: f64 = 0.75;
+/// How alike a part of a code is to the whole.
+const PART: f64 = 0.9;
+/// How much less alike than the best one another may be, to be offered next to it.
+const NEARLY: f64 = 0.06;
 /// How many codes are offered.
 const OFFERED: usize = 3;
 
@@ -52,12 +56,14 @@ pub fn nearest_codes(wrong: &str) -> Vec<String> {
     let mut near: Vec<(f64, String)> = pages()
         .into_iter()
         .map(|page| {
-            let within = wrong.len() >= 3 && page.code.contains(&wrong);
             let alike = strsim::jaro_winkler(&wrong, &page.code);
-            (if within { 1.0 } else { alike }, page.code)
+            let within = wrong.len() >= 3 && page.code.contains(&wrong);
+            (if within { alike.max(PART) } else { alike }, page.code)
         })
         .filter(|(alike, _)| *alike >= ALIKE)
         .collect();
+    let best = near.iter().map(|(alike, _)| *alike).fold(0.0, f64::max);
+    near.retain(|(alike, _)| *alike > best - NEARLY);
     near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     near.into_iter().take(OFFERED).map(|(_, code)| code).collect()
 }
