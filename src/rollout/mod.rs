@@ -42,5 +42,5 @@ pub use machine::{Outcome, Rollout};
 pub use observation::{
     Container, Deployment, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
-pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use watch::{look, watch};

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::balancer;
 use super::diagnose::{Diagnosis, diagnose_task, event, target};
 use super::entry::{Class, Entry, Scope};
 use super::general::{FAILED, STALLED, UNKNOWN};
+use super::health::ELB;
 use crate::event::Finding;
 use crate::rollout::observation::{Observation, ServiceEvent, Task};
 use crate::rollout::policy::Followed;
@@ -114,7 +116,7 @@ impl Ledger {
                 continue;
             }
             if task.is_leaving() {
-                changed.extend(self.look_at_stopped(task, sight.leads));
+                changed.extend(self.look_at_stopped(task, sight));
             } else {
                 changed.extend(self.look_at_targets(task, sight));
             }
@@ -161,7 +163,7 @@ impl Ledger {
         self.findings[index].clone()
     }
 
-    fn look_at_stopped(&mut self, task: &Task, leads: bool) -> Option<usize> {
+    fn look_at_stopped(&mut self, task: &Task, sight: &Sight<'_>) -> Option<usize> {
         if self.settled.contains(&task.arn) {
             return None;
         }
@@ -170,7 +172,10 @@ impl Ledger {
             self.settled.insert(task.arn.clone());
         }
         // Tasks of a deployment that was given up are stopped by whoever gave it up.
-        let diagnosis = diagnosis.filter(|d| leads || d.entry.code != "task-stopped-by-hand")?;
+        let mut diagnosis = diagnosis.filter(|d| sight.leads || d.entry.code != "task-stopped-by-hand")?;
+        if diagnosis.entry.code == ELB.code {
+            diagnosis.finding.evidence.extend(balancer::of_stopped(task, sight.followed, sight.observation));
+        }
         self.failed_tasks.insert(task.arn.clone());
         self.count_changed(diagnosis, &By::Stopped(task.id()))
     }
@@ -183,7 +188,10 @@ impl Ledger {
             let Some(found) = health.and_then(|health| health.target(ip, Some(group.container_port))) else {
                 continue;
             };
-            if let Some(diagnosis) = target(&group.arn, found) {
+            if let Some(mut diagnosis) = target(&group.arn, found) {
+                if diagnosis.entry.code == ELB.code {
+                    diagnosis.finding.evidence.extend(balancer::check_line(group));
+                }
                 changed.extend(self.count_changed(diagnosis, &By::Noted(task.id())));
             }
         }

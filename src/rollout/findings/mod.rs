@@ -5,6 +5,7 @@
 //! them and says when there is no point in waiting any longer.
 
 mod api;
+mod balancer;
 mod container;
 mod diagnose;
 mod entry;

@@ -8,4 +8,4 @@ mod page;
 mod tests;
 
 pub use markdown::{files, list};
-pub use page::{Page, nearest_codes, page, pages};
+pub use page::{Page, nearest_codes, page, pages, says_more};

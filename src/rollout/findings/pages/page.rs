@@ -41,6 +41,11 @@ pub fn page(code: &str) -> Option<Page> {
     pages().into_iter().find(|page| page.code == code)
 }
 
+/// Whether the page of a code has more than a finding shows by itself: commands that find the cause.
+pub fn says_more(code: &str) -> bool {
+    page(code).is_some_and(|page| !page.checks.is_empty())
+}
+
 /// How alike two texts must be, from 0 to 1, for one to be offered for the other.
 const ALIKE: f64 = 0.75;
 /// How alike a part of a code is to the whole.
