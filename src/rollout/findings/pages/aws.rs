@@ -69,15 +69,22 @@ fn of(entry: &Entry, group: &'static str, group_page: Option<&'static str>) -> P
 
 /// What Landfall does about a cause, in plain words.
 fn policy(entry: &Entry) -> &'static str {
-    if entry.code == container::EXITED.code {
-        return "The exit code decides. Where it says that no retry can help (0, 126, 127), two tasks end the \
-                rollout; otherwise three do, if none of the deployment's tasks became healthy in between.";
-    }
-    if entry.code == general::STALLED.code {
-        return "The rollout has ended, after the stall timeout.";
-    }
-    if entry.code == general::FAILED.code {
-        return "The rollout has ended: ECS has given the deployment up.";
+    match entry.code {
+        "essential-container-exited" => {
+            return "The exit code decides. Where it says that no retry can help (0, 126, 127), two tasks end the \
+                    rollout; otherwise three do, if none of the deployment's tasks became healthy in between.";
+        }
+        "elb-health-check-failed" | "container-health-check-failed" => {
+            return "A check that fails may only be a slow start, so it is shown, and nothing else. The rollout ends \
+                    when ECS has stopped three tasks for it, if none of the deployment's tasks became healthy in \
+                    between.";
+        }
+        "stalled" => return "The rollout has ended, after the stall timeout.",
+        "deployment-failed" | "circuit-breaker-tripped" | "deployment-alarm" => {
+            return "The rollout ends when ECS marks the deployment FAILED. Where ECS puts the service back itself, \
+                    Landfall follows that to its end; otherwise it does so, unless rollback is never.";
+        }
+        _ => {}
     }
     match (entry.scope, entry.class) {
         (Scope::Api, Class::Transient) => {

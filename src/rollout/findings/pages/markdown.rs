@@ -91,7 +91,7 @@ pub fn list(pages: &[Page], width: usize) -> String {
         if page.group != group {
             group = page.group;
             let gap = if out.is_empty() { "" } else { "\n" };
-            let _ = write!(out, "{gap}{group}\n");
+            let _ = writeln!(out, "{gap}{group}");
         }
         push(&mut out, &format!("  {:column$}", page.code), &page.title, width);
     }
@@ -143,7 +143,7 @@ fn escape(text: &str) -> String {
     for char in text.chars() {
         match char {
             '`' => code = !code,
-            '_' | '*' | '<' | '|' if !code => out.push('\\'),
+            '*' | '<' | '|' if !code => out.push('\\'),
             _ => {}
         }
         out.push(char);
