@@ -24,6 +24,9 @@ use crate::rollout::{self, Followed, Outcome, Policy, Rollout, Undone, floor, wa
 /// How much longer than the health check's grace period nothing may move.
 const GRACE_MARGIN: Duration = Duration::from_secs(60);
 
+/// How long the settings of target groups are waited for.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
+
 /// What a deployment needs besides its configuration.
 #[derive(Clone)]
 pub struct Context<'a> {
@@ -189,7 +192,8 @@ impl Deployment<'_> {
         }
 
         let step = StepTimer::start(&self.events, Step::Watch);
-        let followed = self.followed(&live, deployment_id, &revision);
+        let mut followed = self.followed(&live, deployment_id, &revision);
+        self.read_health_checks(&mut followed).await;
         let mut rollout = Rollout::new(followed, self.policy(&live));
         let outcome = self.watch(&mut rollout, started).await?;
         // A watch that ends badly is not a step that was done; reporters close it with the verdict.
@@ -331,6 +335,7 @@ impl Deployment<'_> {
             minimum_healthy_percent: live.minimum_healthy_percent,
             health_checked_containers: self.plan.definition.health_checked_containers(),
             target_groups: live.target_groups.clone(),
+            health_check_grace_period: live.health_check_grace_period,
             earlier_deployments: before
                 .service
                 .deployments
@@ -346,6 +351,22 @@ impl Deployment<'_> {
             something_ran_before: before.service.running_count > 0,
             resumed: matches!(self.plan.action, Action::Follow(_)),
             undoes: None,
+        }
+    }
+
+    /// How the target groups check tasks, for findings alone: a missing permission or a slow answer keeps
+    /// nothing from being watched.
+    async fn read_health_checks(&self, followed: &mut Followed) {
+        let arns: Vec<String> = followed.target_groups.iter().map(|group| group.arn.clone()).collect();
+        if arns.is_empty() {
+            return;
+        }
+        let settings = self.context.aws.target_group_settings(&arns);
+        let Ok(Ok(settings)) = tokio::time::timeout(SETTINGS_LIMIT, settings).await else { return };
+        for (arn, health_check) in settings {
+            for group in followed.target_groups.iter_mut().filter(|group| group.arn == arn) {
+                group.health_check = Some(health_check.clone());
+            }
         }
     }
 

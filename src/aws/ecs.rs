@@ -262,6 +262,7 @@ pub(super) fn live_service(found: sdk::Service) -> LiveService {
                     arn: balancer.target_group_arn?,
                     container_name: balancer.container_name.unwrap_or_default(),
                     container_port: balancer.container_port.map_or(0, count),
+                    health_check: None,
                 })
             })
             .collect(),
@@ -314,6 +315,8 @@ fn task(found: sdk::Task) -> Task {
         stop_code: found.stop_code.map(|code| code.as_str().to_owned()).filter(|code| !code.is_empty()),
         stopped_reason: found.stopped_reason.filter(|reason| !reason.is_empty()),
         private_ip,
+        started_at_ms: found.started_at.and_then(|at| at.to_millis().ok()),
+        stopping_at_ms: found.stopping_at.or(found.stopped_at).and_then(|at| at.to_millis().ok()),
         containers: containers
             .into_iter()
             .map(|container| Container {

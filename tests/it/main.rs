@@ -16,6 +16,7 @@ mod e2e;
 mod env;
 mod env_lifecycle;
 mod env_store;
+mod explain;
 mod images;
 #[cfg(target_os = "linux")]
 mod memory;
