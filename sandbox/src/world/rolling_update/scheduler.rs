@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::world::{
     World,
-    services::{RolloutState, Service, task_list},
+    services::{Completed, RolloutState, Service, task_list},
     tasks::Task,
 };
 
@@ -20,6 +20,7 @@ impl World {
         self.stop_surplus(index);
         self.start_missing(index);
         self.conclude(index);
+        self.follow_service_deployments(index);
     }
 
     /// Indices of a service's tasks that are wanted and for which `pick` holds.
@@ -125,11 +126,16 @@ impl World {
             deployment.rollout = RolloutState::Completed;
             deployment.reason = format!("ECS deployment {} completed.", deployment.id);
             deployment.updated_at = now;
-            completed = Some((deployment.id.clone(), deployment.task_definition.clone()));
+            completed = Some(Completed {
+                deployment: deployment.id.clone(),
+                task_definition: deployment.task_definition.clone(),
+                service_revision: deployment.service_revision.clone(),
+            });
         }
-        if let Some((id, revision)) = completed {
-            service.say(&format!("(deployment {id}) deployment completed."), now, &mut self.random);
-            service.last_completed = Some((id, revision));
+        if let Some(completed) = completed {
+            let message = format!("(deployment {}) deployment completed.", completed.deployment);
+            service.say(&message, now, &mut self.random);
+            service.last_completed = Some(completed);
         }
     }
 
