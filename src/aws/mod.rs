@@ -9,9 +9,11 @@ mod elb;
 mod error;
 mod raw;
 mod s3;
+mod service_deployments;
 
 pub use calls::CallCounter;
 pub use clients::{Aws, AwsSettings, StaticEndpoint};
 pub use ecr::{Encryption, Repository, RepositoryLook, RepositoryOptions, RepositoryTags, TagMutability};
 pub use ecs::{LiveService, Updated};
 pub use s3::{NewObject, PutOutcome, StoredObject};
+pub use service_deployments::{HookAction, ServiceDeploymentBrief};

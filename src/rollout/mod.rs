@@ -22,6 +22,7 @@ mod findings;
 mod history;
 mod machine;
 mod memory;
+mod native;
 mod observation;
 mod policy;
 mod stall;
@@ -36,6 +37,7 @@ pub use findings::{
     Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
 };
 pub use machine::{Outcome, Rollout};
+pub use native::{Hook, NativeObservation, RollbackTo, ServiceDeployment, Share};
 pub use observation::{
     Container, Deployment, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
