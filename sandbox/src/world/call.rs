@@ -112,6 +112,8 @@ impl World {
             "ListServiceDeployments" => self.list_service_deployments(input),
             "DescribeServiceDeployments" => self.describe_service_deployments(input),
             "DescribeServiceRevisions" => self.describe_service_revisions(input),
+            "StopServiceDeployment" => self.stop_service_deployment(input),
+            "ContinueServiceDeployment" => self.continue_service_deployment(input),
             "ListServices" => self.list_services(input),
             "ListTasks" => self.list_tasks(input),
             "DescribeTasks" => self.describe_tasks(input),

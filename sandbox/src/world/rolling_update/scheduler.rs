@@ -15,8 +15,10 @@ const FAILED_SHOWN: Duration = Duration::from_secs(30);
 impl World {
     /// Brings a service closer to what it should be. It is called again after every change.
     pub(super) fn schedule(&mut self, index: usize) {
+        self.carry_out_rollback(index);
         self.stop_unhealthy(index);
         self.trip_circuit_breaker(index);
+        self.advance_stages(index);
         self.stop_surplus(index);
         self.start_missing(index);
         self.conclude(index);
@@ -47,7 +49,7 @@ impl World {
         let id = primary.id.clone();
         let own = self.wanted_tasks(index, |task| task.deployment == id).len();
         let missing = service.desired_count().saturating_sub(own);
-        if missing == 0 {
+        if missing == 0 || self.holds_new_tasks(index) {
             return;
         }
         if let Some(retry) = primary.retry_at.filter(|retry| *retry > now) {
@@ -55,7 +57,10 @@ impl World {
             return;
         }
         let taken = self.tasks_of(service).filter(|task| task.takes_room()).count();
-        let room = service.upper_bound().saturating_sub(taken);
+        let room = match self.staged(index) {
+            Some(_) => missing,
+            None => service.upper_bound().saturating_sub(taken),
+        };
         let started: Vec<String> =
             (0..missing.min(room)).filter_map(|_| self.launch_task(index, 0)).collect();
         if started.is_empty() {
@@ -108,7 +113,7 @@ impl World {
             service.wake(at);
         }
 
-        if !self.has_what_it_should(&self.services[index]) {
+        if !self.has_what_it_should(&self.services[index]) || self.kept_revision(index).is_some() {
             self.services[index].steady = false;
             return;
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::{
     Scenario,
     world::{
@@ -21,29 +23,28 @@ impl World {
     /// being replaced.
     pub(crate) fn start_deployment(&mut self, index: usize, task_definition: String, adopt: bool) {
         let id = self.new_deployment_id();
-        let service_revision = self.note_service_deployment(index, &task_definition, &id);
-        self.begin(index, id, task_definition, service_revision, adopt);
+        let (service_revision, settings) = self.note_service_deployment(index, &task_definition, &id);
+        let revision = Completed { deployment: id, task_definition, service_revision };
+        self.begin(index, revision, settings, adopt);
     }
 
     /// Makes the PRIMARY deployment that puts a service back to what was COMPLETED last.
     pub(crate) fn roll_back(&mut self, index: usize, good: Completed, reason: &str) {
         let id = self.new_deployment_id();
         self.note_rollback(index, &id, &good.service_revision, reason);
-        self.begin(index, id, good.task_definition, good.service_revision, true);
+        let settings = match self.history.revision(&good.service_revision) {
+            Some(revision) => revision.settings.clone(),
+            None => self.services[index].settings.clone(),
+        };
+        self.begin(index, Completed { deployment: id, ..good }, settings, true);
     }
 
     fn new_deployment_id(&mut self) -> String {
         format!("ecs-svc/{}", 1_000_000_000_000_000_000 + self.random.below(8_999_999_999_999_999_999))
     }
 
-    fn begin(
-        &mut self,
-        index: usize,
-        id: String,
-        task_definition: String,
-        service_revision: String,
-        adopt: bool,
-    ) {
+    fn begin(&mut self, index: usize, what: Completed, settings: Map<String, Value>, adopt: bool) {
+        let Completed { deployment: id, task_definition, service_revision } = what;
         let now = self.now;
         let afflicted = self.armed && !self.seeded_revisions.contains(&task_definition);
         let first_look = now + self.random.between_ms(FIRST_LOOK_MS.0, FIRST_LOOK_MS.1);
@@ -75,7 +76,7 @@ impl World {
             failed_starts: 0,
             retry_at: None,
             afflicted,
-            settings: service.settings.clone(),
+            settings,
             said_blocked: false,
         };
         service.deployments.insert(0, deployment);

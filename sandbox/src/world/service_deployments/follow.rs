@@ -1,20 +1,21 @@
 //! How a service deployment follows what the scheduler does.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{ServiceDeployment, ServiceRevision, Status, model::Rollback};
+use super::{Native, ServiceDeployment, ServiceRevision, Status, model::Rollback, other_target_groups};
 use crate::world::{World, services::RolloutState};
 
 impl World {
     /// Notes that the service is to run `task_definition` from now on, as a service revision and a
     /// PENDING service deployment; whatever was under way is asked to stop (facts 3.4). The new
-    /// revision's ARN is the answer. `deployment` is the entry of `deployments[]` that begins.
+    /// revision's ARN and settings are the answer. `deployment` is the entry of `deployments[]` that
+    /// begins.
     pub(crate) fn note_service_deployment(
         &mut self,
         index: usize,
         task_definition: &str,
         deployment: &str,
-    ) -> String {
+    ) -> (String, Map<String, Value>) {
         let now = self.now;
         let service = &self.services[index];
         let path = format!("{}/{}", service.cluster, service.name);
@@ -28,6 +29,13 @@ impl World {
                 sources.push(entry.service_revision.clone());
             }
         }
+        let running =
+            service.last_completed.as_ref().and_then(|good| self.history.revision(&good.service_revision));
+        let native = running.and_then(|running| Native::new(&service.settings, running.arn.clone(), now));
+        let settings = match running.filter(|_| native.is_some()) {
+            Some(running) => other_target_groups(&service.settings, &running.settings),
+            None => service.settings.clone(),
+        };
         for earlier in &mut self.history.deployments {
             if earlier.service_arn == service.arn && !earlier.status.is_terminal() {
                 earlier.become_status(Status::StopRequested, now);
@@ -39,7 +47,7 @@ impl World {
             service_arn: service.arn.clone(),
             cluster: service.cluster.clone(),
             task_definition: task_definition.to_owned(),
-            settings: service.settings.clone(),
+            settings: settings.clone(),
             created_at: now,
         });
         self.history.deployments.push(ServiceDeployment {
@@ -58,8 +66,9 @@ impl World {
             updated_at: now,
             rollback: None,
             configuration: service.settings.get("deploymentConfiguration").cloned().unwrap_or(Value::Null),
+            native,
         });
-        revision
+        (revision, settings)
     }
 
     /// Notes that the entry `deployment` puts the service back to a service revision, as part of the
@@ -72,6 +81,9 @@ impl World {
             current.reason = Some(reason.to_owned());
             current.rollback =
                 Some(Rollback { reason: reason.to_owned(), started_at: now, revision: revision.to_owned() });
+            if let Some(native) = &mut current.native {
+                (native.production, native.test) = (0.0, 0.0);
+            }
             current.become_status(Status::RollbackInProgress, now);
         }
     }
@@ -92,10 +104,10 @@ impl World {
                     deployment.become_status(Status::Stopped, now);
                 }
                 (Status::StopRequested, _) => {}
-                (Status::RollbackRequested | Status::RollbackInProgress, Some(RolloutState::Completed)) => {
+                (Status::RollbackInProgress, Some(RolloutState::Completed)) => {
                     deployment.become_status(Status::RollbackSuccessful, now);
                 }
-                (Status::RollbackRequested | Status::RollbackInProgress, Some(RolloutState::Failed)) => {
+                (Status::RollbackInProgress, Some(RolloutState::Failed)) => {
                     deployment.become_status(Status::RollbackFailed, now);
                 }
                 (Status::RollbackRequested | Status::RollbackInProgress, _) => {}

@@ -3,7 +3,9 @@
 
 mod follow;
 mod model;
+mod native;
 mod operations;
 mod render;
 
 pub(crate) use model::{History, ServiceDeployment, ServiceRevision, Status};
+pub(crate) use native::{Native, other_target_groups};

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::Native;
 use crate::world::{VirtualTime, random::Random};
 
 /// `status` (facts 4.2).
@@ -81,6 +82,8 @@ pub(crate) struct ServiceDeployment {
     pub(crate) rollback: Option<Rollback>,
     /// `deploymentConfiguration` as it was when it began.
     pub(crate) configuration: Value,
+    /// Its stages; `None` for a rolling update.
+    pub(crate) native: Option<Native>,
 }
 
 impl ServiceDeployment {
@@ -128,6 +131,10 @@ impl History {
 
     pub(crate) fn by_arn(&self, arn: &str) -> Option<&ServiceDeployment> {
         self.deployments.iter().find(|deployment| deployment.arn == arn)
+    }
+
+    pub(crate) fn by_arn_mut(&mut self, arn: &str) -> Option<&mut ServiceDeployment> {
+        self.deployments.iter_mut().find(|deployment| deployment.arn == arn)
     }
 
     pub(crate) fn revision(&self, arn: &str) -> Option<&ServiceRevision> {

@@ -44,6 +44,10 @@ impl World {
                 "sourceServiceRevisions": deployment.sources.iter().map(summary).collect::<Vec<_>>(),
                 "targetServiceRevision": summary(&deployment.target),
                 "deploymentConfiguration": deployment.configuration,
+                "lifecycleStage": deployment.native.as_ref().and_then(|native| native.stage).map(|it| it.name()),
+                "lifecycleHookDetails": deployment.native.as_ref().map(|native| {
+                    native.hooks.iter().map(|hook| hook.render()).collect::<Vec<_>>()
+                }),
                 "rollback": deployment.rollback.as_ref().map(|rollback| json!({
                     "reason": rollback.reason,
                     "startedAt": rollback.started_at.epoch_seconds(),
@@ -62,12 +66,24 @@ impl World {
             (running, pending) = self.tasks_of_revision(service, revision);
             requested = if revision == deployment.target { service.desired_count() } else { running };
         }
-        json!({
+        let mut summary = json!({
             "arn": revision,
             "requestedTaskCount": requested,
             "runningTaskCount": running,
             "pendingTaskCount": pending,
-        })
+        });
+        if let Some(native) = &deployment.native {
+            let (production, test) = match revision {
+                revision if revision == deployment.target => (native.production, native.test),
+                revision if revision == native.keeps => (100.0 - native.production, 100.0 - native.test),
+                _ => (0.0, 0.0),
+            };
+            summary["requestedProductionTrafficWeight"] = json!(production);
+            if native.has_test_traffic {
+                summary["requestedTestTrafficWeight"] = json!(test);
+            }
+        }
+        summary
     }
 
     /// How many tasks of a service revision are RUNNING and on their way to it.

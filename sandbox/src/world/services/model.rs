@@ -73,7 +73,8 @@ pub(crate) struct CircuitBreaker {
     pub(crate) reset_on_healthy_task: bool,
 }
 
-/// A deployment that was COMPLETED: what a rollback goes back to (facts 3.8).
+/// A deployment and what it runs; that which was COMPLETED last is what a rollback goes back to
+/// (facts 3.8).
 #[derive(Clone)]
 pub(crate) struct Completed {
     pub(crate) deployment: String,
