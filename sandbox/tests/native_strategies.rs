@@ -1,4 +1,5 @@
 //! BLUE_GREEN, LINEAR and CANARY: stages, traffic, hooks, and the ways back (facts 4).
+#![allow(clippy::unwrap_used, reason = "a test helper may panic")]
 
 mod support;
 
@@ -126,6 +127,7 @@ fn the_old_revision_runs_for_the_whole_bake() {
 fn canary_and_linear_shift_in_steps() {
     let canary = json!({
         "strategy": "CANARY",
+        "bakeTimeInMinutes": 1,
         "canaryConfiguration": { "canaryPercent": 20.0, "canaryBakeTimeInMinutes": 1 },
     });
     let (mut world, _) = account(Scenario::Healthy, &canary);

@@ -1,4 +1,5 @@
 //! Service deployments and revisions of rolling updates (facts 4).
+#![allow(clippy::unwrap_used, reason = "a test helper may panic")]
 
 mod support;
 

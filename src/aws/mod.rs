@@ -1,6 +1,7 @@
 //! The one place that talks to AWS: clients (Region, credentials, retries, time limits), and AWS's
 //! answers turned into our values and back.
 
+mod batch;
 mod calls;
 mod clients;
 mod ecr;
@@ -10,6 +11,7 @@ mod error;
 mod raw;
 mod s3;
 mod service_deployments;
+mod watching;
 
 pub use calls::CallCounter;
 pub use clients::{Aws, AwsSettings, StaticEndpoint};
@@ -17,3 +19,4 @@ pub use ecr::{Encryption, Repository, RepositoryLook, RepositoryOptions, Reposit
 pub use ecs::{LiveService, Updated};
 pub use s3::{NewObject, PutOutcome, StoredObject};
 pub use service_deployments::{HookAction, ServiceDeploymentBrief};
+pub use watching::{Watcher, Watching};

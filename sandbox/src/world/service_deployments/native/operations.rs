@@ -1,5 +1,7 @@
 //! StopServiceDeployment and ContinueServiceDeployment (facts 4.1 and 4.2).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::hooks::HookStatus;
@@ -9,6 +11,9 @@ use crate::world::{
     service_deployments::Status,
     services::RolloutState,
 };
+
+/// A request to stop is taken up this much later.
+const TAKEN_UP: Duration = Duration::from_secs(1);
 
 impl World {
     pub(crate) fn stop_service_deployment(&mut self, input: &Value) -> Result<Value, ApiError> {
@@ -43,7 +48,8 @@ impl World {
                 } else {
                     found.become_status(Status::RollbackRequested, now);
                 }
-                self.services[index].wake(now);
+                // So that the request can be seen before it is carried out.
+                self.services[index].wake(now + TAKEN_UP);
             }
             // It is on its way already.
             _ => {}
