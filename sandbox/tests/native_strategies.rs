@@ -114,7 +114,7 @@ fn blue_green_goes_through_its_stages_and_keeps_both_until_the_end() {
 #[test]
 fn the_old_revision_runs_for_the_whole_bake() {
     let (mut account, _) =
-        account(Scenario::Healthy, &json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 3 }));
+        account(Scenario::Healthy, &json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 60 }));
     account.deploy("v2");
     account.watch(300, |_| false);
     let seen = current(&mut account);

@@ -41,7 +41,10 @@ pub use findings::{
     Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
 };
 pub use machine::{Outcome, Rollout};
-pub use native::{Hook, NativeObservation, RollbackTo, ServiceDeployment, Share};
+pub use native::{
+    Hook, Native, NativeEnd, NativeFollowed, NativeObservation, NativeOutcome, RollbackTo, ServiceDeployment,
+    Share, follow_rollback, watch_native,
+};
 pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
