@@ -288,7 +288,55 @@ fn hook(found: sdk::DeploymentLifecycleHookDetail) -> Hook {
 
 #[cfg(test)]
 mod tests {
+    use landfall_sandbox::{Options, Sandbox};
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::aws::{AwsSettings, StaticEndpoint};
+    use crate::error::ErrorKind;
+
+    /// A service on `web:1`, and a controller of its own where one is given.
+    async fn start(controller: &str) -> (Sandbox, Aws) {
+        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        sandbox.create_cluster("demo");
+        let definition = json!({
+            "family": "web", "cpu": "256", "memory": "512", "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+            "containerDefinitions": [{ "name": "app", "image": "docker.io/library/app:v1" }],
+        });
+        let revision = sandbox.register_task_definition(&definition).unwrap();
+        let service: Value = json!({
+            "cluster": "demo", "serviceName": "web", "taskDefinition": revision, "desiredCount": 1,
+            "deploymentController": { "type": controller },
+            "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-0a"] } },
+        });
+        sandbox.create_service(&service).unwrap();
+        sandbox.settle().unwrap();
+        let endpoint = StaticEndpoint {
+            url: sandbox.endpoint(),
+            access_key_id: "AKIASANDBOXSANDBOX00".to_owned(),
+            secret_access_key: "made-up".to_owned(),
+        };
+        let settings = AwsSettings {
+            region: Some("us-east-1".to_owned()),
+            endpoint: Some(endpoint),
+            ..AwsSettings::default()
+        };
+        let aws = Aws::connect(settings).await.unwrap();
+        (sandbox, aws)
+    }
+
+    #[tokio::test]
+    async fn what_was_successful_is_known_by_its_task_definition() {
+        let (_sandbox, aws) = start("ECS").await;
+        let revisions = aws.completed_revisions("demo", "web").await.unwrap().unwrap();
+        assert_eq!(revisions.len(), 1);
+        assert!(revisions[0].ends_with(":task-definition/web:1"), "{revisions:?}");
+        let missing = aws.completed_revisions("demo", "nobody").await.unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::Preflight);
+        let (_sandbox, aws) = start("CODE_DEPLOY").await;
+        assert_eq!(aws.completed_revisions("demo", "web").await.unwrap(), None);
+    }
 
     #[test]
     fn endpoints_without_the_api_are_told_from_refusals() {
