@@ -11,8 +11,10 @@ use crate::event::{
     RollbackBy, RunReport, RunStarted, ServiceReport, Step, TaskState, Verdict,
 };
 
+mod native;
 mod push;
 
+pub use native::NativeState;
 pub use push::{BlobState, PackedState, PackingState, PushDone, PushState};
 
 /// Everything that is known about a run so far.
@@ -84,21 +86,6 @@ pub struct ServiceState {
     pub native: Option<NativeState>,
     /// When `report.verdict` was reached.
     pub finished_at: Option<Timestamp>,
-}
-
-/// Where a service deployment of strategy BLUE_GREEN, LINEAR or CANARY stands.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NativeState {
-    /// `RECONCILE_SERVICE` ... `CLEAN_UP`.
-    pub stage: Option<String>,
-    /// `PENDING` ... `ROLLBACK_FAILED`.
-    pub status: String,
-    /// Percent of the production traffic that the new revision is to get.
-    pub production_percent: Option<f64>,
-    /// What is left of the bake time, in milliseconds.
-    pub bake_left_ms: Option<u64>,
-    /// A hook waits; how to go on.
-    pub paused: Option<String>,
 }
 
 /// How a service is put back.
@@ -427,21 +414,6 @@ impl ServiceState {
             Event::FindingMade { finding } => fold_finding(&mut report.findings, finding),
             Event::Healthy { at_ms } => report.healthy_at_ms = Some(*at_ms),
             Event::Steady { at_ms } => report.steady_at_ms = Some(*at_ms),
-            Event::StageChanged { stage, status, .. } => {
-                let native = self.native.get_or_insert_default();
-                let production_percent = native.production_percent;
-                let (stage, status) = (stage.clone(), status.clone());
-                *native = NativeState { stage, status, production_percent, ..NativeState::default() };
-            }
-            Event::TrafficShifted { production_percent, .. } => {
-                self.native.get_or_insert_default().production_percent = Some(*production_percent);
-            }
-            Event::Baking { remaining_ms } => {
-                self.native.get_or_insert_default().bake_left_ms = Some(*remaining_ms);
-            }
-            Event::Paused { how, .. } => {
-                self.native.get_or_insert_default().paused = Some(how.clone());
-            }
             Event::RollbackStarted { by, task_definition, .. } => {
                 let task_definition = task_definition.clone();
                 self.rollback = Some(RollbackState { by: *by, task_definition, complete: None });
@@ -463,7 +435,9 @@ impl ServiceState {
                 self.finished = true;
                 self.finished_at = Some(time);
             }
-            _ => {}
+            event => {
+                NativeState::apply(&mut self.native, event, time);
+            }
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) fn live(state: &RunState, now: Timestamp, style: Style, height: Optio
                         }
                     }
                 }
-                Step::Watch | Step::Rollback => lines.extend(task_rows(service, style)),
+                Step::Watch | Step::Rollback => lines.extend(task_rows(service, now, style)),
                 _ => {}
             }
         }
@@ -232,9 +232,9 @@ pub(super) fn elapsed_ms(start: Timestamp, now: Timestamp) -> u64 {
 }
 
 /// The tasks of a service in groups: the newest deployment first, what drains last.
-fn task_rows(service: &ServiceState, style: Style) -> Vec<Line> {
+fn task_rows(service: &ServiceState, now: Timestamp, style: Style) -> Vec<Line> {
     let mut rows = Vec::new();
-    rows.extend(service.native.as_ref().map(stage_row));
+    rows.extend(service.native.as_ref().map(|native| stage_row(native, now)));
     for role in [Role::Newer, Role::Followed, Role::Old] {
         let deployments: Vec<&DeploymentState> =
             service.deployments.values().filter(|deployment| deployment.role == role).collect();
@@ -249,7 +249,7 @@ fn task_rows(service: &ServiceState, style: Style) -> Vec<Line> {
 }
 
 /// `    stage BAKE_TIME, 100 % of production traffic, bake time: 1m 20s left`
-fn stage_row(native: &NativeState) -> Line {
+fn stage_row(native: &NativeState, now: Timestamp) -> Line {
     let line = Line::new()
         .tone(Tone::Strong, &words::stage_words(native.stage.as_deref(), &native.status))
         .indent(4);
@@ -257,8 +257,8 @@ fn stage_row(native: &NativeState) -> Line {
         Some(percent) => line.text(&format!(", {percent} % of production traffic")),
         None => line,
     };
-    let line = match native.bake_left_ms {
-        Some(left) => line.text(&format!(", bake time: {} left", duration(left))),
+    let line = match native.bakes_until {
+        Some(until) => line.text(&format!(", bake time: {} left", duration(elapsed_ms(now, until)))),
         None => line,
     };
     if native.paused.is_some() { line.tone(Tone::Warn, ", paused") } else { line }
