@@ -23,6 +23,9 @@ const PACE: Duration = Duration::from_secs(1);
 /// A line for a person who waits, when nothing else is to be said.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// So many looks find out what took the place of a service deployment that was stopped.
+const STOPPED_LOOKS: u32 = 5;
+
 /// How following a service deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NativeEnd {
@@ -54,12 +57,16 @@ pub async fn watch_native(
     let _counted = watching.join();
     let mut troubles = Troubles::default();
     let mut supported = true;
+    let mut stopped_for = 0;
     let mut going_back = GoingBack::default();
     let mut last_word = started;
     loop {
         let mut question = cadence.question(started.elapsed(), rollout.awaited());
         if let Groups::One(_) = question.targets {
             question.targets = Groups::All;
+        }
+        if stopped_for > 0 {
+            question = Question::ALL;
         }
         // What the ordinary machine has settled is not looked at any more.
         if rollout.outcome().is_some() {
@@ -98,12 +105,18 @@ pub async fn watch_native(
         }
         going_back.take_in(&news);
         events.emit_all(news);
-        if let Some(outcome) = native.outcome() {
-            events.emit_all(going_back.missing(outcome, native));
-            return Ok(NativeEnd::Native(outcome.clone()));
-        }
-        if let Some(outcome) = rollout.outcome().filter(|outcome| decides(outcome, native, supported)) {
-            return Ok(NativeEnd::Rollout(outcome.clone()));
+        let decided = rollout.outcome().filter(|outcome| decides(outcome, native, supported));
+        match (native.outcome(), decided) {
+            // A newer deployment stops the one that is followed (facts 3.4), and only `deployments[]` tells which.
+            (Some(NativeOutcome::Stopped { .. }) | None, Some(outcome)) => {
+                return Ok(NativeEnd::Rollout(outcome.clone()));
+            }
+            (Some(NativeOutcome::Stopped { .. }), None) if stopped_for < STOPPED_LOOKS => stopped_for += 1,
+            (Some(outcome), _) => {
+                events.emit_all(going_back.missing(outcome, native));
+                return Ok(NativeEnd::Native(outcome.clone()));
+            }
+            (None, None) => {}
         }
         let pause = cadence.pause(started.elapsed(), seen, watching.rate());
         if troubles.take_in(errors, pause, events)? {
@@ -155,7 +168,8 @@ fn decides(outcome: &Outcome, native: &Native, supported: bool) -> bool {
         Outcome::Superseded { .. } | Outcome::ServiceGone => true,
         // ECS goes back already, and how that ends is for the service deployment to say.
         Outcome::Failed { .. } => !native.is_rolling_back(),
-        _ => !supported,
+        // Where no service deployment was ever found, the ordinary conditions are what there is.
+        _ => !supported || native.arn().is_none(),
     }
 }
 
