@@ -113,14 +113,20 @@ impl Deployment<'_> {
         verdict: Verdict,
         reason: String,
     ) -> (Verdict, String) {
-        let under_way = native.arn().filter(|_| self.config.rollback && native.is_under_way());
-        let Some(arn) = under_way.map(str::to_owned) else {
-            return self.put_back(rollout, verdict, reason).await;
-        };
         let not_put_back = |why: String| match verdict {
             Verdict::TimedOut => (Verdict::TimedOut, format!("{reason}; {why}")),
             _ => (Verdict::Failed, format!("{reason}; {why}")),
         };
+        if !self.config.rollback {
+            return not_put_back("the service was left as it is (rollback: never)".to_owned());
+        }
+        let Some(arn) = native.arn().map(str::to_owned) else {
+            // It was never found, or this endpoint has none: there is nothing to stop.
+            return self.put_back(rollout, verdict, reason).await;
+        };
+        if !native.is_under_way() {
+            return not_put_back(format!("there is nothing left to stop: {}", native.standing()));
+        }
         let good = native.followed().earlier_task_definition.clone();
         let good = good.unwrap_or_else(|| "the service revision before".to_owned());
         let step = StepTimer::start(&self.events, Step::Rollback);

@@ -281,6 +281,14 @@ async fn what_cannot_succeed_is_stopped_and_rolled_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_deployment_is_told_as_that() {
+    let stage = Stage::with(Scenario::Superseded, &json!({ "strategy": "BLUE_GREEN" })).await;
+    let ran = stage.run(&["deploy", "-e", "A=1"]).await.expect_code(7);
+    assert_eq!(ran.report()["verdict"], "superseded");
+    assert_eq!(api_calls(&ran.report()).get("ecs:StopServiceDeployment"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_time_limit_before_the_new_tasks_are_healthy_puts_the_service_back() {
     let stage = Stage::with(Scenario::Slow, &json!({ "strategy": "BLUE_GREEN" })).await;
     let ran = stage.run(&["deploy", "-e", "A=1", "--timeout", "3s"]).await;
