@@ -21,6 +21,8 @@ use crate::plan::{Action, Plan, Revision, plan};
 use crate::prepare::{Prepared, keep_env_files, push_images, upload_env_files};
 use crate::rollout::{self, Followed, Outcome, Policy, Rollout, Undone, floor, watch};
 
+mod native;
+
 /// How much longer than the health check's grace period nothing may move.
 const GRACE_MARGIN: Duration = Duration::from_secs(60);
 
@@ -153,6 +155,8 @@ impl Deployment<'_> {
     /// Updates the service and follows the deployment to a verdict.
     async fn roll_out(self, revision: String) -> Result<()> {
         let before = &self.prepared.snapshot.live;
+        let updates = matches!(self.plan.action, Action::Update | Action::Redeploy);
+        let native = self.native(&revision, updates).await?;
         let (deployment_id, live) = match &self.plan.action {
             Action::Nothing => {
                 self.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
@@ -194,13 +198,19 @@ impl Deployment<'_> {
         let step = StepTimer::start(&self.events, Step::Watch);
         let mut followed = self.followed(&live, deployment_id, &revision);
         self.read_health_checks(&mut followed).await;
-        let mut rollout = Rollout::new(followed, self.policy(&live));
-        let outcome = self.watch(&mut rollout, started).await?;
-        // A watch that ends badly is not a step that was done; reporters close it with the verdict.
-        if matches!(outcome, Outcome::Succeeded { .. }) {
-            step.finish();
-        }
-        let (verdict, reason) = self.judge(&rollout, outcome).await;
+        let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
+        let mut rollout = Rollout::new(followed, policy);
+        let (verdict, reason) = match native {
+            Some(native) => self.roll_out_native(&mut rollout, native, started, step).await?,
+            None => {
+                let outcome = self.watch(&mut rollout, started).await?;
+                // A watch that ends badly is not a step that was done; reporters close it with the verdict.
+                if matches!(outcome, Outcome::Succeeded { .. }) {
+                    step.finish();
+                }
+                self.judge(&rollout, outcome).await
+            }
+        };
         let zero_downtime = Some(rollout.zero_downtime());
         self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
         Ok(())

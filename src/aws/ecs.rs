@@ -33,10 +33,20 @@ pub struct LiveService {
     pub health_check_grace_period: Duration,
     /// The target groups that its tasks are registered in.
     pub target_groups: Vec<TargetGroupRef>,
+    /// The target groups of its load balancers between which a strategy shifts traffic: the one that
+    /// `target_groups` names, and the other (facts 4.3).
+    pub alternate_target_groups: Vec<(String, String)>,
     /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     pub controller: String,
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
+}
+
+impl LiveService {
+    /// Its strategy is one that ECS carries out in stages (facts 4.3).
+    pub fn is_native(&self) -> bool {
+        matches!(self.strategy.as_str(), "BLUE_GREEN" | "LINEAR" | "CANARY")
+    }
 }
 
 /// DescribeTasks takes at most this many (facts 7.3).
@@ -253,6 +263,15 @@ pub(super) fn live_service(found: sdk::Service) -> LiveService {
         controller: found
             .deployment_controller
             .map_or_else(|| "ECS".to_owned(), |controller| controller.r#type.as_str().to_owned()),
+        alternate_target_groups: found
+            .load_balancers
+            .iter()
+            .flatten()
+            .filter_map(|balancer| {
+                let advanced = balancer.advanced_configuration.as_ref()?;
+                Some((balancer.target_group_arn.clone()?, advanced.alternate_target_group_arn.clone()?))
+            })
+            .collect(),
         target_groups: found
             .load_balancers
             .unwrap_or_default()
@@ -373,6 +392,7 @@ impl LiveService {
             circuit_breaker_rolls_back: false,
             health_check_grace_period: Duration::ZERO,
             target_groups: Vec::new(),
+            alternate_target_groups: Vec::new(),
             controller: "ECS".to_owned(),
             strategy: "ROLLING".to_owned(),
             service: Service {

@@ -67,6 +67,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Say what a finding means and what to do about it; without a code, list them all
     Explain(ExplainArgs),
+    /// Let a deployment that is paused by a lifecycle hook go on, or go back
+    Continue(ContinueArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -93,6 +95,42 @@ pub struct StatusArgs {
     /// ECS service: name or ARN
     #[arg(long, env = "LANDFALL_SERVICE")]
     pub service: Option<String>,
+}
+
+/// `landfall continue`
+#[derive(Debug, Args)]
+pub struct ContinueArgs {
+    /// Only these services of the configuration [default: all]
+    pub services: Vec<String>,
+    /// Which way
+    #[arg(long, value_enum, default_value_t = ContinueActionArg::Continue)]
+    pub action: ContinueActionArg,
+    /// ECS service: name or ARN
+    #[arg(long, env = "LANDFALL_SERVICE")]
+    pub service: Option<String>,
+}
+
+/// Which way a paused deployment goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ContinueActionArg {
+    /// To the next stage
+    Continue,
+    /// Back to the revision before
+    Rollback,
+}
+
+impl ContinueArgs {
+    /// What the flags say over the file.
+    pub fn overrides(&self, global: &Global) -> Overrides {
+        Overrides {
+            only: self.services.clone(),
+            region: given(&global.region),
+            cluster: given(&global.cluster),
+            service: given(&self.service),
+            only_images: true,
+            ..Overrides::default()
+        }
+    }
 }
 
 impl StatusArgs {

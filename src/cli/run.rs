@@ -8,12 +8,15 @@ use indicatif::ProgressDrawTarget;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, StatusArgs, given};
+use super::args::{
+    Cli, Command, ContinueActionArg, ContinueArgs, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf,
+    StatusArgs, given,
+};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::interrupt::on_signal;
 use super::push_args::PushCommandArgs;
-use crate::aws::AwsSettings;
+use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
 use crate::config::load;
 use crate::emit::{Emitter, Masks};
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
             Command::Status(args) => status(args, &cli.global, &environment).await,
             Command::Explain(args) => explain(args, &cli.global),
+            Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -200,6 +204,21 @@ async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -
             watch: args.watch,
         };
         commands::status(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+async fn continue_paused(args: &ContinueArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        let job = commands::ContinueJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            action: match args.action {
+                ContinueActionArg::Continue => HookAction::Continue,
+                ContinueActionArg::Rollback => HookAction::Rollback,
+            },
+        };
+        commands::continue_paused(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
 }

@@ -1,5 +1,6 @@
 //! One file a verb: wires parts together, decides nothing.
 
+mod continue_;
 mod deploy;
 mod env;
 mod explain;
@@ -8,6 +9,7 @@ mod push;
 mod sandbox;
 mod status;
 
+pub use continue_::{ContinueJob, continue_paused};
 pub use deploy::{DeployRequest, aws_settings, deploy};
 pub use env::{
     EnvCheckJob, EnvDiffJob, EnvPullJob, EnvPushJob, check as env_check, diff as env_diff, pull as env_pull,

@@ -22,6 +22,8 @@ pub(super) enum Part {
     Service,
     Tasks,
     Targets,
+    /// Of a strategy that ECS carries out in stages.
+    ServiceDeployment,
 }
 
 /// What one look brought.

@@ -26,6 +26,7 @@ mod findings;
 mod history;
 mod machine;
 mod memory;
+mod native;
 mod observation;
 mod policy;
 mod stall;
@@ -43,6 +44,10 @@ pub use findings::{
     exit_code,
 };
 pub use machine::{Outcome, Rollout};
+pub use native::{
+    Hook, Native, NativeEnd, NativeFollowed, NativeObservation, NativeOutcome, RollbackTo, ServiceDeployment,
+    Share, follow_rollback, watch_native,
+};
 pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };

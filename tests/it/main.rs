@@ -20,6 +20,7 @@ mod explain;
 mod images;
 #[cfg(target_os = "linux")]
 mod memory;
+mod native;
 mod proxy;
 mod push;
 mod rollouts;

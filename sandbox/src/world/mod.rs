@@ -10,6 +10,7 @@ mod load_balancing;
 mod object_store;
 mod random;
 mod rolling_update;
+mod service_deployments;
 mod services;
 mod state;
 mod task_definitions;

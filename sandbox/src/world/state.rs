@@ -12,6 +12,7 @@ use super::{
     images::{Logins, Registry, RepositoryOptions},
     load_balancing::{TargetGroup, TargetGroupOptions},
     random::Random,
+    service_deployments::History,
     services::Service,
     task_definitions::TaskDefinitions,
     tasks::Task,
@@ -64,6 +65,8 @@ pub struct World {
     pub(crate) clusters: BTreeMap<String, Cluster>,
     pub(crate) task_definitions: TaskDefinitions,
     pub(crate) services: Vec<Service>,
+    /// Service deployments and revisions of all services.
+    pub(crate) history: History,
     pub(crate) tasks: Vec<Task>,
     pub(crate) target_groups: Vec<TargetGroup>,
     pub(crate) registry: Registry,
@@ -87,6 +90,7 @@ impl World {
             clusters: BTreeMap::new(),
             task_definitions: TaskDefinitions::default(),
             services: Vec::new(),
+            history: History::new(options.seed),
             tasks: Vec::new(),
             target_groups: Vec::new(),
             registry: Registry::new(
