@@ -6,6 +6,7 @@ mod call;
 mod images;
 mod json;
 mod load_balancing;
+mod logs;
 mod object_store;
 mod random;
 mod rolling_update;
