@@ -5,11 +5,12 @@
 //! service; the deployment that is followed is the PRIMARY in its response, never one that was found
 //! by listing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
+use tokio::time::Instant;
 
-use crate::aws::{Aws, LiveService, Updated};
+use crate::aws::{Aws, LiveService, Updated, Watching};
 use crate::config::{Config, ServiceConfig, WaitFor};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, Result};
@@ -47,8 +48,9 @@ pub struct Context<'a> {
 /// Any kind; before the first write for [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) and
 /// [`ErrorKind::Preflight`](crate::error::ErrorKind::Preflight).
 pub async fn deploy(context: &Context<'_>) -> Result<()> {
-    let services =
-        try_join_all(context.config.services.iter().map(|service| prepare(context, service))).await?;
+    let watching = Watching::new(context.aws, &context.config.cluster);
+    let services = context.config.services.iter().map(|service| prepare(context, service, &watching));
+    let services = try_join_all(services).await?;
     let mut ready = Vec::new();
     for service in services {
         match (&service.plan.action, context.dry_run) {
@@ -74,12 +76,17 @@ pub async fn deploy(context: &Context<'_>) -> Result<()> {
 struct Deployment<'a> {
     context: Context<'a>,
     config: &'a ServiceConfig,
+    watching: &'a Watching,
     events: Emitter,
     prepared: Prepared,
     plan: Plan,
 }
 
-async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result<Deployment<'a>> {
+async fn prepare<'a>(
+    context: &Context<'a>,
+    config: &'a ServiceConfig,
+    watching: &'a Watching,
+) -> Result<Deployment<'a>> {
     let events = context.events.for_service(&config.name);
     let step = StepTimer::start(&events, Step::Plan);
     let prepared =
@@ -94,7 +101,7 @@ async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result
     });
     step.finish();
     prepared.tell_what_is_there(&events);
-    Ok(Deployment { context: context.clone(), config, events, prepared, plan })
+    Ok(Deployment { context: context.clone(), config, watching, events, prepared, plan })
 }
 
 impl Deployment<'_> {
@@ -201,15 +208,7 @@ impl Deployment<'_> {
     }
 
     async fn watch(&self, rollout: &mut Rollout, started: Instant) -> Result<Outcome> {
-        watch(
-            self.context.aws,
-            &self.context.config.cluster,
-            &self.config.service,
-            rollout,
-            &self.events,
-            started,
-        )
-        .await
+        watch(self.watching, &self.config.service, rollout, &self.events, started).await
     }
 
     /// From how the rollout ended to a verdict, putting the service back where that is wanted.

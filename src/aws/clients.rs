@@ -121,6 +121,25 @@ impl Aws {
         })
     }
 
+    /// The same for calls that are repeated every second: each is given up early, because the next look is a
+    /// better retry than a late answer.
+    #[must_use]
+    pub(super) fn impatient(&self) -> Self {
+        let retry = RetryConfig::standard().with_max_attempts(2);
+        let time = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(Duration::from_secs(5))
+            .operation_timeout(Duration::from_secs(11))
+            .build();
+        let ecs = self.ecs.config().to_builder().retry_config(retry.clone()).timeout_config(time.clone());
+        let elb = self.elb.config().to_builder().retry_config(retry).timeout_config(time);
+        Self {
+            ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
+            elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb.build()),
+            ..self.clone()
+        }
+    }
+
     /// The account that the credentials belong to.
     ///
     /// # Errors

@@ -49,7 +49,9 @@ pub struct Updated {
 }
 
 /// DescribeTasks takes at most this many (facts 7.3).
-const TASKS_PER_CALL: usize = 100;
+pub(super) const TASKS_PER_CALL: usize = 100;
+/// DescribeServices takes at most this many (facts 7.3).
+pub(super) const SERVICES_PER_CALL: usize = 10;
 
 impl Aws {
     /// A service, or `None` where the cluster has none of that name (HTTP 200 with `MISSING`, facts
@@ -58,15 +60,25 @@ impl Aws {
     /// # Errors
     /// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the cluster does not exist.
     pub async fn describe_service(&self, cluster: &str, service: &str) -> Result<Option<LiveService>> {
+        Ok(self.describe_services(cluster, vec![service.to_owned()]).await?.into_iter().next())
+    }
+
+    /// At most [`SERVICES_PER_CALL`] services; those that the cluster does not have are left out.
+    pub(super) async fn describe_services(
+        &self,
+        cluster: &str,
+        services: Vec<String>,
+    ) -> Result<Vec<LiveService>> {
+        let resource = format!("{cluster}/{}", services.join(","));
         let answer = self
             .ecs
             .describe_services()
             .cluster(cluster)
-            .services(service)
+            .set_services(Some(services))
             .send()
             .await
-            .map_err(|error| aws_error("ecs:DescribeServices", &format!("{cluster}/{service}"), error))?;
-        Ok(answer.services.unwrap_or_default().into_iter().next().map(live_service))
+            .map_err(|error| aws_error("ecs:DescribeServices", &resource, error))?;
+        Ok(answer.services.unwrap_or_default().into_iter().map(live_service).collect())
     }
 
     /// A task definition by ARN, `family:revision` or, for the newest ACTIVE one, `family`: its
@@ -208,19 +220,20 @@ impl Aws {
     /// # Errors
     /// [`ErrorKind::Aws`].
     pub async fn service_tasks(&self, cluster: &str, service: &str) -> Result<Vec<Task>> {
-        let wanted = [sdk::DesiredStatus::Running, sdk::DesiredStatus::Stopped];
-        let lists = try_join_all(wanted.map(|status| self.list_tasks(cluster, service, status))).await?;
-        let arns: Vec<String> = lists.into_iter().flatten().collect();
+        let lists = [false, true].map(|stopped| self.list_tasks(cluster, service, stopped));
+        let arns: Vec<String> = try_join_all(lists).await?.into_iter().flatten().collect();
         let chunks = arns.chunks(TASKS_PER_CALL).map(|chunk| self.describe_tasks(cluster, chunk));
         Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
     }
 
-    async fn list_tasks(
+    /// The ARNs of a service's tasks: those that are to run, or those that were stopped within the last hour (facts 3.1).
+    pub(super) async fn list_tasks(
         &self,
         cluster: &str,
         service: &str,
-        status: sdk::DesiredStatus,
+        stopped: bool,
     ) -> Result<Vec<String>> {
+        let status = if stopped { sdk::DesiredStatus::Stopped } else { sdk::DesiredStatus::Running };
         let mut arns = Vec::new();
         let mut token = None;
         loop {
@@ -242,7 +255,8 @@ impl Aws {
         }
     }
 
-    async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>> {
+    /// At most [`TASKS_PER_CALL`] tasks; those that AWS does not know any more are left out.
+    pub(super) async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>> {
         let answer = self
             .ecs
             .describe_tasks()

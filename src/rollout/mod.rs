@@ -14,10 +14,14 @@
 //! | `findings` | the failure catalogue (facts 5), and when waiting is pointless |
 //! | `zero_downtime` | how many tasks could serve at each look |
 //! | `machine` | all of these together, and the outcome |
-//! | `watch` | the poller: looks at AWS, feeds the state machine; the only part with a clock and a network |
+//! | `cadence` | when to look, and at what |
+//! | `eyes` | asks AWS, and makes observations of the answers |
+//! | `watch` | the poller: `cadence` and `eyes` feed the state machine; these two alone have a clock and a network |
 
+mod cadence;
 mod changes;
 mod conditions;
+mod eyes;
 mod findings;
 mod history;
 mod machine;
@@ -37,7 +41,7 @@ pub use findings::{
 };
 pub use machine::{Outcome, Rollout};
 pub use observation::{
-    Container, Deployment, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
+    Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
 pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use watch::{look, watch};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// One look at a service: everything in it was asked for at the same time.
+/// One look at a service. What is fresh in it was asked for at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// Since `UpdateService`.
@@ -19,6 +19,30 @@ pub struct Observation {
     pub tasks: Vec<Task>,
     /// Target health of every target group of the service.
     pub target_groups: Vec<TargetGroupHealth>,
+    /// Which of these were asked for in this look.
+    pub fresh: Fresh,
+}
+
+/// Which parts of an observation were answered in this look. The others are as they were last seen: success is
+/// never judged by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fresh {
+    /// DescribeServices.
+    pub service: bool,
+    /// DescribeTasks.
+    pub tasks: bool,
+    /// DescribeTargetHealth, of every target group.
+    pub targets: bool,
+}
+
+impl Fresh {
+    /// Everything is of this look.
+    pub const ALL: Self = Self { service: true, tasks: true, targets: true };
+
+    /// Whether everything is of this look.
+    pub fn is_complete(self) -> bool {
+        self == Self::ALL
+    }
 }
 
 impl Observation {

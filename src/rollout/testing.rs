@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{
-    Container, Deployment, Followed, Observation, Outcome, Policy, Rollout, Service, ServiceEvent, Target,
-    TargetGroupHealth, TargetGroupRef, Task, WaitFor,
+    Container, Deployment, Followed, Fresh, Observation, Outcome, Policy, Rollout, Service, ServiceEvent,
+    Target, TargetGroupHealth, TargetGroupRef, Task, WaitFor,
 };
 use crate::event::{Event, Finding};
 
@@ -231,6 +231,7 @@ impl World {
             }
         }
         Observation {
+            fresh: Fresh::ALL,
             at: Duration::from_secs(seconds),
             spread: Duration::ZERO,
             service: Service {
