@@ -23,6 +23,7 @@ mod human;
 mod json;
 mod line;
 mod live;
+mod logs;
 mod plain;
 mod plan;
 mod record;

@@ -286,6 +286,7 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             line.text(&format!("AWS throttles {operation}; next look in {}", duration(*delay_ms)))
         }
         Event::FindingMade { finding: made } => finding(made, again),
+        Event::ContainerLogs(logs) => super::logs::heading(logs, usize::MAX),
         Event::Healthy { at_ms } => line.tone(
             Tone::Good,
             &format!("healthy after {}: every new task meets every condition", duration(*at_ms)),
