@@ -36,7 +36,9 @@ impl NoLogs {
             Self::NoStream => {
                 format!("the log group {} has no stream {} yet", place.group, place.stream)
             }
-            Self::Denied(error) => format!("allow the caller `logs:GetLogEvents` on {}: {error}", place.group),
+            Self::Denied(error) => {
+                format!("allow the caller `logs:GetLogEvents` on {}: {error}", place.group)
+            }
             Self::Failed(error) => error.to_string(),
         }
     }

@@ -16,6 +16,7 @@ mod env;
 mod env_lifecycle;
 mod env_store;
 mod images;
+mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod proxy;
