@@ -215,7 +215,10 @@ impl Reporter for Plain {
     }
 
     fn finish(&mut self, state: &RunState) -> io::Result<()> {
-        let text = format!("\n{}", summary(state, self.style));
-        self.write(&text)
+        match summary(state, self.style) {
+            // Of nothing there is no summary.
+            text if text.is_empty() => Ok(()),
+            text => self.write(&format!("\n{text}")),
+        }
     }
 }

@@ -175,7 +175,7 @@ pub(super) fn targets(targets: &[TargetState]) -> String {
 }
 
 /// `EssentialContainerExited: Essential container in task exited (web: exit code 1)`
-pub(super) fn stopped(stopped: &Stopped) -> String {
+pub fn stopped(stopped: &Stopped) -> String {
     let mut text = stopped.code.clone().unwrap_or_default();
     if let Some(reason) = &stopped.reason {
         if !text.is_empty() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::diagnose_log;
-use super::logs::{ContainerLog, LogPlace, log_of_container, readable, suspects};
+use super::logs::{ContainerLog, LogPlace, cut, log_of_container, readable, suspects};
 use crate::aws::{Aws, NoLogs};
 use crate::emit::Emitter;
 use crate::event::{ContainerLogs, Event, LogLine, Role};
@@ -152,7 +152,9 @@ fn shown(lines: Vec<LogLine>, events: &Emitter) -> Vec<LogLine> {
     let readable = |line: &LogLine| readable(&line.text, |text| events.hide(text));
     let mut shown: Vec<LogLine> = lines
         .iter()
-        .flat_map(|line| readable(line).into_iter().map(|text| LogLine { at_ms: line.at_ms, text }))
+        .flat_map(|line| {
+            readable(line).into_iter().map(|text| LogLine { at_ms: line.at_ms, text: cut(&text) })
+        })
         .collect();
     shown.split_off(shown.len().saturating_sub(LINES))
 }

@@ -130,16 +130,22 @@ fn unhealthy(definition: &TaskDefinition, reason: &str) -> Vec<String> {
     }
 }
 
-/// A log event as lines that are safe to show: `hide` takes out what is secret, control sequences go, and what is
-/// long is cut.
+/// Whether a task stopped because something went wrong, and not because ECS scaled in or replaced it.
+pub fn failed(stopped: &Stopped) -> bool {
+    let reason = stopped.reason.as_deref().unwrap_or_default();
+    stopped.code.as_deref() != Some("ServiceSchedulerInitiated") || reason.contains("health check")
+}
+
+/// A log event as lines that are safe to show: `hide` takes out what is secret, and control sequences go.
 pub fn readable(message: &str, hide: impl Fn(&str) -> String) -> Vec<String> {
     // Hidden before: a value may hold what is taken out. And after: colours may have stood within it.
     let hidden = hide(message);
     let lines = hidden.lines().map(|line| hide(&neutralise(line.trim_end())));
-    lines.filter(|line| !line.trim().is_empty()).map(|line| cut(&line)).collect()
+    lines.filter(|line| !line.trim().is_empty()).collect()
 }
 
-fn cut(line: &str) -> String {
+/// What is long, cut: one line must not fill a report.
+pub fn cut(line: &str) -> String {
     match line.char_indices().nth(LONGEST_LINE) {
         Some((end, _)) => format!("{} ...", line[..end].trim_end()),
         None => line.to_owned(),
@@ -238,11 +244,8 @@ mod tests {
         let hide = |text: &str| text.replace("hunter22", "***");
         let message = "\u{1b}[2J\u{1b}[31mbad hun\u{1b}[0mter22\r\n\n  at main\t\nhunter22 again";
         assert_eq!(readable(message, hide), ["bad ***", "  at main", "*** again"]);
-        let long = readable(&format!("{}é", "é".repeat(LONGEST_LINE)), str::to_owned);
-        assert_eq!(long[0].chars().count(), LONGEST_LINE + 4);
-        assert!(long[0].ends_with("é ..."));
-        // What would be cut through is hidden first.
-        let message = format!("{}hunter22", "x".repeat(LONGEST_LINE - 4));
-        assert!(!readable(&message, hide)[0].contains("hunt"));
+        let long = cut(&format!("{}é", "é".repeat(LONGEST_LINE)));
+        assert_eq!(long.chars().count(), LONGEST_LINE + 4);
+        assert!(long.ends_with("é ..."));
     }
 }

@@ -40,14 +40,16 @@ mod tests;
 mod watch;
 mod zero_downtime;
 
+pub use changes::stopped;
 pub use evidence::LogEvidence;
 pub use findings::{
     Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
 };
-pub use logs::{ContainerLog, LogPlace, log_of_container, logs_of_task, readable, suspects};
+pub use logs::{ContainerLog, LogPlace, failed, log_of_container, logs_of_task, readable, suspects};
 pub use machine::{Outcome, Rollout};
 pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
 pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub(crate) use watch::is_final;
 pub use watch::{look, watch};

@@ -134,7 +134,7 @@ impl Troubles {
 }
 
 /// Whether the next look would fail in the same way.
-fn is_final(error: &Error) -> bool {
+pub(crate) fn is_final(error: &Error) -> bool {
     let text = error.to_string();
     error.kind() != ErrorKind::Aws
         || [
