@@ -19,7 +19,7 @@ use crate::image::Registries;
 use crate::logins::Workbench;
 use crate::plan::{Action, Plan, Revision, plan};
 use crate::prepare::{Prepared, keep_env_files, push_images, upload_env_files};
-use crate::rollout::{self, Followed, Outcome, Policy, Rollout, Undone, floor, watch};
+use crate::rollout::{self, Followed, LogEvidence, Outcome, Policy, Rollout, Undone, floor, watch};
 
 mod native;
 
@@ -200,10 +200,11 @@ impl Deployment<'_> {
         self.read_health_checks(&mut followed).await;
         let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
         let mut rollout = Rollout::new(followed, policy);
+        let mut logs = LogEvidence::new(self.context.aws, &self.plan.definition, &self.events);
         let (verdict, reason) = match native {
-            Some(native) => self.roll_out_native(&mut rollout, native, started, step).await?,
+            Some(native) => self.roll_out_native(&mut rollout, native, started, step, &mut logs).await?,
             None => {
-                let outcome = self.watch(&mut rollout, started).await?;
+                let outcome = self.watch(&mut rollout, started, Some(&mut logs)).await?;
                 // A watch that ends badly is not a step that was done; reporters close it with the verdict.
                 if matches!(outcome, Outcome::Succeeded { .. }) {
                     step.finish();
@@ -211,6 +212,7 @@ impl Deployment<'_> {
                 self.judge(&rollout, outcome).await
             }
         };
+        logs.finish().await;
         let zero_downtime = Some(rollout.zero_downtime());
         self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
         Ok(())
@@ -224,8 +226,13 @@ impl Deployment<'_> {
             .await
     }
 
-    async fn watch(&self, rollout: &mut Rollout, started: Instant) -> Result<Outcome> {
-        watch(self.watching, &self.config.service, rollout, &self.events, started).await
+    async fn watch(
+        &self,
+        rollout: &mut Rollout,
+        started: Instant,
+        logs: Option<&mut LogEvidence<'_>>,
+    ) -> Result<Outcome> {
+        watch(self.watching, &self.config.service, rollout, &self.events, started, logs).await
     }
 
     /// From how the rollout ended to a verdict, putting the service back where that is wanted.
@@ -322,7 +329,7 @@ impl Deployment<'_> {
             self.prepared.snapshot.live_definition.health_checked_containers();
         let policy = Policy { wait_for: rollout::WaitFor::Steady, ..self.policy(live) };
         let mut rollout = Rollout::new(followed, policy);
-        let outcome = self.watch(&mut rollout, started).await?;
+        let outcome = self.watch(&mut rollout, started, None).await?;
         Ok(matches!(outcome, Outcome::Succeeded { .. }))
     }
 

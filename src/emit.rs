@@ -1,13 +1,17 @@
 //! [`Emitter`]: how the core sends events to whoever reports them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use zeroize::Zeroizing;
 
 use crate::event::{Event, Record, Step};
 use crate::secret::Secret;
+
+/// Shorter values are words and numbers of everyday, as for the masks of a CI system.
+const SHORTEST_HIDDEN: usize = 6;
 
 /// Sends events, stamped with the wall clock and, where one applies, with a service.
 ///
@@ -17,6 +21,7 @@ pub struct Emitter {
     sender: UnboundedSender<Record>,
     service: Option<String>,
     masks: Option<Masks>,
+    secrets: Arc<Mutex<Vec<Secret>>>,
     verbosity: u8,
 }
 
@@ -41,7 +46,7 @@ impl Emitter {
     /// An emitter for the whole run, and the end at which its events arrive.
     pub fn channel() -> (Self, UnboundedReceiver<Record>) {
         let (sender, receiver) = unbounded_channel();
-        (Self { sender, service: None, masks: None, verbosity: 0 }, receiver)
+        (Self { sender, service: None, masks: None, secrets: Arc::default(), verbosity: 0 }, receiver)
     }
 
     /// The same, with somewhere to send values that are to be hidden.
@@ -68,11 +73,50 @@ impl Emitter {
         self.verbosity > 1
     }
 
-    /// Has values hidden from the log of the CI system, before anything else is told.
+    /// Has values hidden from the log of the CI system, before anything else is told, and from what
+    /// [`hide`](Self::hide) is given.
     pub fn mask(&self, values: impl IntoIterator<Item = Secret>) {
-        if let Some(Masks(hide)) = &self.masks {
-            values.into_iter().for_each(|value| hide(&value));
+        for value in values {
+            if let Some(Masks(hide)) = &self.masks {
+                hide(&value);
+            }
+            self.remember(&value);
         }
+    }
+
+    /// Keeps each line of a value that is long enough to be told from everyday words.
+    fn remember(&self, value: &Secret) {
+        let lines = value.expose().lines().map(str::trim);
+        let lines = lines.filter(|line| line.chars().count() >= SHORTEST_HIDDEN);
+        let mut secrets = self.secrets();
+        for line in lines {
+            // A log of JSON has it as a JSON text.
+            let quoted = Zeroizing::new(serde_json::Value::from(line).to_string());
+            let escaped = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            for form in [line, escaped.unwrap_or(line)] {
+                if !secrets.iter().any(|known| known.expose() == form) {
+                    secrets.push(Secret::new(form));
+                }
+            }
+        }
+        // The longest first: another value may be a part of it.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+    }
+
+    /// Foreign text with every value that [`mask`](Self::mask) was given replaced by `***`.
+    pub fn hide(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in self.secrets().iter() {
+            if text.contains(secret.expose()) {
+                text = text.replace(secret.expose(), "***");
+            }
+        }
+        text
+    }
+
+    fn secrets(&self) -> std::sync::MutexGuard<'_, Vec<Secret>> {
+        // A poisoned lock only means that another thread panicked beside it; the list is whole.
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same, for what concerns one service (its key in the configuration).
@@ -119,5 +163,21 @@ impl<'a> StepTimer<'a> {
     pub fn finish(self) {
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.events.emit(Event::StepFinished { step: self.step, duration_ms });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_hidden_wherever_they_stand_and_in_json() {
+        let (events, _receiver) = Emitter::channel();
+        let clone = events.for_service("web");
+        let values = ["hunter", "hunter22", "dev", "first line\nsecond\n", "pass\"w\\rd"];
+        events.mask(values.map(Secret::new));
+        assert_eq!(clone.hide("hunter22 and hunter, as dev"), "*** and ***, as dev");
+        assert_eq!(clone.hide("the first line, the second"), "the ***, the ***");
+        assert_eq!(clone.hide(r#"{"password":"pass\"w\\rd"}"#), r#"{"password":"***"}"#);
     }
 }

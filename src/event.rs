@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod logs;
 mod outcome;
 mod parts;
 mod variables;
 
+pub use logs::{ContainerLogs, LogLine};
 pub use outcome::{
     BlobReport, ErrorReport, FailureClass, Finding, ImageReport, RollbackBy, RunReport, ServiceReport,
     Verdict, ZeroDowntime, ZeroDowntimeVerdict,
@@ -292,6 +294,8 @@ pub enum Event {
         /// The finding with its number of occurrences so far.
         finding: Finding,
     },
+    /// The end of the log of a container that has ended badly.
+    ContainerLogs(ContainerLogs),
     /// Conditions 1 to 4 of success hold for the first time.
     Healthy {
         /// Since `UpdateService`.

@@ -117,6 +117,7 @@ impl ServiceState {
                 steady_at_ms: None,
                 zero_downtime: None,
                 findings: Vec::new(),
+                logs: Vec::new(),
                 rolled_back_to: None,
             },
             finished: false,
@@ -412,6 +413,7 @@ impl ServiceState {
                 None => self.tasks.push(task.clone()),
             },
             Event::FindingMade { finding } => fold_finding(&mut report.findings, finding),
+            Event::ContainerLogs(logs) => report.logs.push(logs.clone()),
             Event::Healthy { at_ms } => report.healthy_at_ms = Some(*at_ms),
             Event::Steady { at_ms } => report.steady_at_ms = Some(*at_ms),
             Event::RollbackStarted { by, task_definition, .. } => {

@@ -26,8 +26,8 @@ async fn what_is_not_there_fails_loudly_and_is_journalled() {
     assert_eq!(status, 400);
     assert_eq!(body["__type"], "UnknownOperationException");
     assert_eq!(body["message"], "the sandbox does not implement ecs:RunTask");
-    let (_, body) = json_call(&sandbox, "Logs_20140328.GetLogEvents", &json!({})).await;
-    assert_eq!(body["message"], "the sandbox does not implement logs:GetLogEvents");
+    let (_, body) = json_call(&sandbox, "Logs_20140328.PutLogEvents", &json!({})).await;
+    assert_eq!(body["message"], "the sandbox does not implement logs:PutLogEvents");
     let (status, body) = query(&sandbox, "Action=DescribeRules&Version=2015-12-01").await;
     assert_eq!(status, 400);
     assert!(

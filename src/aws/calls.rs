@@ -107,6 +107,7 @@ fn operation(config: &ConfigBag) -> Option<String> {
 fn iam_prefix(service_id: &str) -> String {
     match service_id {
         "Elastic Load Balancing v2" => "elasticloadbalancing".to_owned(),
+        "CloudWatch Logs" => "logs".to_owned(),
         other => other.to_lowercase().replace(' ', "-"),
     }
 }

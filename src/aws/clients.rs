@@ -57,6 +57,7 @@ pub struct Aws {
     pub(super) ecr: aws_sdk_ecr::Client,
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     sts: aws_sdk_sts::Client,
 }
 
@@ -113,6 +114,7 @@ impl Aws {
         let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(calls.clone()).build();
         let ecr = aws_sdk_ecr::config::Builder::from(&config).interceptor(calls.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(calls.clone()).build();
+        let logs = aws_sdk_cloudwatchlogs::config::Builder::from(&config).interceptor(calls.clone()).build();
         let elb =
             aws_sdk_elasticloadbalancingv2::config::Builder::from(&config).interceptor(calls.clone()).build();
         Ok(Self {
@@ -122,6 +124,7 @@ impl Aws {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             s3: aws_sdk_s3::Client::from_conf(s3),
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs),
             sts: aws_sdk_sts::Client::from_conf(sts),
             calls,
         })

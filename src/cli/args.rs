@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_envfile::Policy;
 
 use super::env_args::{EnvArgs, PruneArgs};
+use super::logs_args::LogsArgs;
 use super::push_args::{PushArgs, PushCommandArgs};
 use crate::config::{Overrides, WaitFor};
 use crate::error::{Error, Result};
@@ -69,6 +70,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Let a deployment that is paused by a lifecycle hook go on, or go back
     Continue(ContinueArgs),
+    /// Show what the containers of services write, or wrote last before they failed
+    Logs(LogsArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote

@@ -243,14 +243,19 @@ impl PruneArgs {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for what is no duration.
     pub fn min_age(&self) -> Result<Duration> {
-        let days = SpanRelativeTo::days_are_24_hours();
-        let span: Option<Span> = self.min_age.parse().ok();
-        let duration: Option<SignedDuration> = span.and_then(|span| span.to_duration(days).ok());
-        duration.and_then(|duration| Duration::try_from(duration).ok()).ok_or_else(|| {
-            Error::usage(format!("--min-age: `{}` is not a duration", self.min_age))
-                .hint("Write a number with a unit: 12h, 7d or 30d.")
-        })
+        age("--min-age", &self.min_age)
     }
+}
+
+/// A span of time that lies behind, where a day has 24 hours.
+pub(super) fn age(flag: &str, text: &str) -> Result<Duration> {
+    let days = SpanRelativeTo::days_are_24_hours();
+    let span: Option<Span> = text.parse().ok();
+    let duration: Option<SignedDuration> = span.and_then(|span| span.to_duration(days).ok());
+    duration.and_then(|duration| Duration::try_from(duration).ok()).ok_or_else(|| {
+        Error::usage(format!("{flag}: `{text}` is not a duration"))
+            .hint("Write a number with a unit: 10m, 12h or 7d.")
+    })
 }
 
 /// The flags that every command takes, for one that has nothing to do with images: what it needs of the rest, it

@@ -4,6 +4,7 @@ mod args;
 mod env_args;
 mod environment;
 mod interrupt;
+mod logs_args;
 mod push_args;
 mod run;
 

@@ -15,6 +15,7 @@ use super::args::{
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::interrupt::on_signal;
+use super::logs_args::LogsArgs;
 use super::push_args::PushCommandArgs;
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
@@ -23,7 +24,7 @@ use crate::emit::{Emitter, Masks};
 use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
 use crate::github::mask_commands;
-use crate::report::{Format, Sinks, Streams, choose, drive, replay};
+use crate::report::{Format, LogWriter, Sinks, Streams, choose, drive, replay};
 use crate::state::RunState;
 
 /// Reads the command line, does what it says, and gives the process's exit code.
@@ -55,6 +56,7 @@ pub fn run() -> ExitCode {
             Command::Status(args) => status(args, &cli.global, &environment).await,
             Command::Explain(args) => explain(args, &cli.global),
             Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
+            Command::Logs(args) => logs(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -223,6 +225,28 @@ async fn continue_paused(args: &ContinueArgs, global: &Global, environment: &Env
     Ok(state.await?.exit_code())
 }
 
+/// Standard output is for the log alone, whatever its form; all else goes to standard error.
+async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let terminal = environment.terminal(global.no_color);
+    let format = choose(global.output, terminal);
+    let out = LogWriter::new(Box::new(std::io::stdout()), Box::new(std::io::stderr()), format);
+    let told = if format == Format::Github { Format::Github } else { Format::Plain };
+    let sinks = open_sinks(told, global, environment, false)?;
+    let state = reported(sinks, global, environment, async |events, interrupt| {
+        let job = commands::LogsJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            follow: args.follow,
+            failed: args.failed,
+            since: args.since()?,
+            container: given(&args.container),
+            task: given(&args.task),
+        };
+        commands::logs(job, out, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
 async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::PruneJob {
@@ -302,11 +326,15 @@ fn sinks(global: &Global, environment: &Environment) -> Result<Sinks> {
 
 /// The reporters; what is not data goes to standard error where standard output is for data alone.
 fn sinks_with(global: &Global, environment: &Environment, to_stdout: bool) -> Result<Sinks> {
+    let format = choose(global.output, environment.terminal(global.no_color));
+    open_sinks(format, global, environment, to_stdout)
+}
+
+fn open_sinks(format: Format, global: &Global, environment: &Environment, to_stdout: bool) -> Result<Sinks> {
     let terminal = environment.terminal(global.no_color);
     let stdout: Box<dyn std::io::Write + Send> =
         if to_stdout { Box::new(std::io::stdout()) } else { Box::new(std::io::stderr()) };
     let streams = Streams { stdout, stderr: Box::new(std::io::stderr()), live: ProgressDrawTarget::stderr() };
-    let format = choose(global.output, terminal);
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
     Sinks::open(format, &terminal, streams, record)
 }

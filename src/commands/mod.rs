@@ -4,6 +4,7 @@ mod continue_;
 mod deploy;
 mod env;
 mod explain;
+mod logs;
 mod prune;
 mod push;
 mod sandbox;
@@ -16,6 +17,7 @@ pub use env::{
     push as env_push,
 };
 pub use explain::{explain, write_pages};
+pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
 pub use sandbox::{how_to_use, scenarios, start_sandbox};

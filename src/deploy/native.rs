@@ -12,7 +12,8 @@ use crate::emit::StepTimer;
 use crate::error::Result;
 use crate::event::{Event, RollbackBy, Step, Verdict};
 use crate::rollout::{
-    Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, follow_rollback, watch_native,
+    LogEvidence, Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, follow_rollback,
+    watch_native,
 };
 
 impl Deployment<'_> {
@@ -58,9 +59,11 @@ impl Deployment<'_> {
         mut native: Native,
         started: Instant,
         step: StepTimer<'_>,
+        logs: &mut LogEvidence<'_>,
     ) -> Result<(Verdict, String)> {
         let service = &self.config.service;
-        let end = watch_native(self.watching, service, rollout, &mut native, &self.events, started).await?;
+        let end =
+            watch_native(self.watching, service, rollout, &mut native, &self.events, started, logs).await?;
         Ok(match end {
             NativeEnd::Native(NativeOutcome::Succeeded) => {
                 step.finish();

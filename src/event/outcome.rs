@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::logs::ContainerLogs;
 use super::parts::{EnvFileReport, Transfer};
 use crate::error::ErrorKind;
 
@@ -225,6 +226,9 @@ pub struct ServiceReport {
     pub zero_downtime: Option<ZeroDowntime>,
     /// What was diagnosed.
     pub findings: Vec<Finding>,
+    /// What containers that ended badly wrote last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<ContainerLogs>,
     /// The revision the service was put back to.
     pub rolled_back_to: Option<String>,
 }

@@ -131,6 +131,12 @@ impl Human {
                 lines
             }
             Event::TaskChanged { task } => self.stopped_task(task, name),
+            Event::ContainerLogs(logs) => {
+                let indent = style.mark_width() + 1;
+                let narrow = Style { width: style.width.map(|width| width.saturating_sub(indent)), ..style };
+                let block = super::logs::block(logs, usize::MAX, narrow);
+                block.into_iter().map(|line| line.indent(indent)).collect()
+            }
             Event::Healthy { .. } => self.marked(Mark::Done, name, said()),
             Event::StageChanged { .. } | Event::TrafficShifted { .. } => {
                 self.marked(Mark::Info, name, said())

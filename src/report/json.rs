@@ -35,7 +35,11 @@ impl Reporter for Json {
 /// What could steer a terminal or a CI log is written as `\u` escapes. These mean the same to every
 /// JSON parser, so nothing is lost, and a log that shows the line raw stays harmless.
 pub fn json_line(record: &Record) -> io::Result<String> {
-    let json = serde_json::to_string(record)?;
+    Ok(harmless_line(&serde_json::to_string(record)?))
+}
+
+/// JSON with what could steer a terminal or a CI log as escapes, and a line break after it.
+pub(super) fn harmless_line(json: &str) -> String {
     let mut line = String::with_capacity(json.len() + 1);
     // `##[` can occur only inside a JSON string, where an escape is allowed.
     for c in json.replace("##[", "##\\u005b").chars() {
@@ -51,7 +55,7 @@ pub fn json_line(record: &Record) -> io::Result<String> {
         }
     }
     line.push('\n');
-    Ok(line)
+    line
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use jiff::{SignedDuration, Timestamp};
 
 use super::line::Line;
+use super::logs;
 use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
 use super::summary::summary;
@@ -100,6 +101,7 @@ impl Plain {
                 let again = !self.findings.insert(key(&finding.code));
                 words::sentence(record, again, self.style).into_iter().collect()
             }
+            Event::ContainerLogs(logs) => logs::block(logs, usize::MAX, self.style),
             Event::TaskChanged { task } => {
                 // A task can change in ways that the line does not show.
                 let text = words::task(task);
@@ -195,11 +197,28 @@ impl Reporter for Plain {
             text.push_str(&start.join(line).render(self.style));
             text.push('\n');
         }
-        if text.is_empty() { Ok(()) } else { self.write(&text) }
+        if text.is_empty() {
+            return Ok(());
+        }
+        match &record.event {
+            // Workflow commands of ours; between them no line can be one.
+            Event::ContainerLogs(logs) if self.github && !logs.lines.is_empty() => {
+                let title = logs::heading(logs, usize::MAX).render(self.style);
+                let title = neutralise_github(&title).replace('%', "%25");
+                self.out.write_all(format!("::group::{title}\n").as_bytes())?;
+                self.write(&text)?;
+                self.out.write_all(b"::endgroup::\n")?;
+                self.out.flush()
+            }
+            _ => self.write(&text),
+        }
     }
 
     fn finish(&mut self, state: &RunState) -> io::Result<()> {
-        let text = format!("\n{}", summary(state, self.style));
-        self.write(&text)
+        match summary(state, self.style) {
+            // Of nothing there is no summary.
+            text if text.is_empty() => Ok(()),
+            text => self.write(&format!("\n{text}")),
+        }
     }
 }

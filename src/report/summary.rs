@@ -252,10 +252,7 @@ fn of_success(state: &RunState, service: &ServiceState, style: Style) -> Vec<Lin
         lines.extend(fact("steady after", Line::new().text(&duration(at))));
     }
     lines.extend(zero_downtime(service, style));
-    for finding in &report.findings {
-        lines.push(Line::new());
-        lines.extend(of_finding(finding, style));
-    }
+    lines.extend(findings(service, style));
     lines
 }
 
@@ -281,11 +278,9 @@ fn of_failure(state: &RunState, service: &ServiceState, style: Style) -> Vec<Lin
     if let Some(reason) = &report.reason {
         lines.extend(fact("reason", Line::new().text(reason), style));
     }
-    for finding in &report.findings {
-        lines.push(Line::new());
-        lines.extend(of_finding(finding, style));
-    }
-    if !report.findings.is_empty() {
+    let findings = findings(service, style);
+    if !findings.is_empty() {
+        lines.extend(findings);
         lines.push(Line::new());
     }
     lines.extend(zero_downtime(service, style));
@@ -301,6 +296,18 @@ fn of_failure(state: &RunState, service: &ServiceState, style: Style) -> Vec<Lin
         lines.push(Line::new().text(&command).indent(4));
     }
     lines
+}
+
+/// What was diagnosed, and what the containers wrote last; a blank line before each.
+fn findings(service: &ServiceState, style: Style) -> Vec<Line> {
+    let report = &service.report;
+    let found = report.findings.iter().map(|finding| of_finding(finding, style));
+    let narrow = Style { width: style.width.map(|width| width.saturating_sub(4)), ..style };
+    let logs = report.logs.iter().map(|logs| {
+        let block = super::logs::block(logs, super::logs::IN_SUMMARY, narrow);
+        block.into_iter().map(|line| line.indent(4)).collect()
+    });
+    found.chain(logs).flat_map(|block: Vec<Line>| std::iter::once(Line::new()).chain(block)).collect()
 }
 
 fn of_finding(finding: &Finding, style: Style) -> Vec<Line> {

@@ -175,7 +175,7 @@ pub(super) fn targets(targets: &[TargetState]) -> String {
 }
 
 /// `EssentialContainerExited: Essential container in task exited (web: exit code 1)`
-pub(super) fn stopped(stopped: &Stopped) -> String {
+pub fn stopped(stopped: &Stopped) -> String {
     let mut text = stopped.code.clone().unwrap_or_default();
     if let Some(reason) = &stopped.reason {
         if !text.is_empty() {
@@ -321,6 +321,7 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             line.text(&format!("AWS throttles {operation}; next look in {}", duration(*delay_ms)))
         }
         Event::FindingMade { finding: made } => finding(made, again),
+        Event::ContainerLogs(logs) => super::logs::heading(logs, usize::MAX),
         Event::Healthy { at_ms } => line.tone(
             Tone::Good,
             &format!("healthy after {}: every new task meets every condition", duration(*at_ms)),

@@ -156,7 +156,8 @@ fn targets(followed: &Followed, observation: &Observation, task: &Task) -> Vec<T
         .collect()
 }
 
-fn stopped(task: &Task) -> Option<Stopped> {
+/// Why a task stopped or is being stopped; `None` while it is to run.
+pub fn stopped(task: &Task) -> Option<Stopped> {
     if !task.is_leaving() || (task.stop_code.is_none() && task.stopped_reason.is_none() && !task.is_stopped())
     {
         return None;

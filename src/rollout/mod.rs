@@ -16,14 +16,18 @@
 //! | `machine` | all of these together, and the outcome |
 //! | `cadence` | when to look, and at what |
 //! | `eyes` | asks AWS, and makes observations of the answers |
-//! | `watch` | the poller: `cadence` and `eyes` feed the state machine; these two alone have a clock and a network |
+//! | `logs` | where containers log to, and whose log is worth reading |
+//! | `evidence` | fetches the last log lines of containers that ended badly, beside the watching |
+//! | `watch` | the poller: `cadence` and `eyes` feed the state machine; with `evidence`, these alone have a clock and a network |
 
 mod cadence;
 mod changes;
 mod conditions;
+mod evidence;
 mod eyes;
 mod findings;
 mod history;
+mod logs;
 mod machine;
 mod memory;
 mod native;
@@ -37,12 +41,15 @@ mod tests;
 mod watch;
 mod zero_downtime;
 
+pub use changes::stopped;
+pub use evidence::LogEvidence;
 pub(crate) use findings::api_error;
 pub use findings::pages as explain;
 pub use findings::{
     Class, Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log,
     exit_code,
 };
+pub use logs::{ContainerLog, LogPlace, failed, log_of_container, logs_of_task, readable, suspects};
 pub use machine::{Outcome, Rollout};
 pub use native::{
     Hook, Native, NativeEnd, NativeFollowed, NativeObservation, NativeOutcome, RollbackTo, ServiceDeployment,
@@ -52,4 +59,5 @@ pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
 pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub(crate) use watch::is_final;
 pub use watch::{look, watch};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::cadence::{Cadence, Question};
+use super::evidence::LogEvidence;
 use super::eyes::{Eyes, Part, is_throttling};
 use super::machine::{Outcome, Rollout};
 use super::observation::Observation;
@@ -22,7 +23,7 @@ const BLIND_LIMIT: Duration = Duration::from_secs(120);
 const REPEATED: Duration = Duration::from_secs(15);
 
 /// Follows a deployment until the state machine reaches an outcome. `started` is the instant of
-/// `UpdateService`.
+/// `UpdateService`. `logs` is shown every event, and fetches beside the looking.
 ///
 /// # Errors
 /// [`ErrorKind::Aws`] where AWS refuses for good (permissions, an expired session) or a part of it cannot be seen
@@ -33,6 +34,7 @@ pub async fn watch(
     rollout: &mut Rollout,
     events: &Emitter,
     started: Instant,
+    mut logs: Option<&mut LogEvidence<'_>>,
 ) -> Result<Outcome> {
     let groups = rollout.target_groups().to_vec();
     let mut eyes = Eyes::new(watching, service, &groups);
@@ -47,6 +49,9 @@ pub async fn watch(
             let news = rollout.observe(observation);
             if !news.is_empty() {
                 last_word = Instant::now();
+            }
+            if let Some(logs) = &mut logs {
+                news.iter().for_each(|event| logs.notice(event));
             }
             events.emit_all(news);
             if let Some(outcome) = rollout.outcome() {
@@ -134,7 +139,7 @@ impl Troubles {
 }
 
 /// Whether the next look would fail in the same way.
-fn is_final(error: &Error) -> bool {
+pub(crate) fn is_final(error: &Error) -> bool {
     let text = error.to_string();
     error.kind() != ErrorKind::Aws
         || [

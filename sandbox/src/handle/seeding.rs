@@ -56,6 +56,12 @@ impl Sandbox {
         self.shared.world().world.allow_action(action);
     }
 
+    /// Sets what essential containers write to their log before they exit by themselves.
+    pub fn set_last_words(&self, lines: &[&str]) {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        self.shared.world().world.set_last_words(lines);
+    }
+
     /// Writes an object; an existing one is replaced.
     ///
     /// Errors: [`SandboxError::NoBucket`], [`SandboxError::Name`], [`SandboxError::Storage`].

@@ -1,4 +1,4 @@
-//! The AWS JSON 1.1 protocol: ECS and ECR.
+//! The AWS JSON 1.1 protocol: ECS, ECR and CloudWatch Logs.
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -35,6 +35,7 @@ pub(super) fn reply(
     let service = match prefix {
         "AmazonEC2ContainerServiceV20141113" => Ok(Service::Ecs),
         "AmazonEC2ContainerRegistry_V20150921" => Ok(Service::Ecr),
+        "Logs_20140328" => Ok(Service::Logs),
         other => Err(other.split(['_', '.']).next().unwrap_or(other).to_lowercase()),
     };
     let name = service.as_ref().map_or_else(String::as_str, |service| service.name());

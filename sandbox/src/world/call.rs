@@ -14,6 +14,8 @@ pub enum Service {
     Ecr,
     /// Elastic Load Balancing, version 2.
     ElasticLoadBalancing,
+    /// Amazon CloudWatch Logs.
+    Logs,
     /// Security Token Service.
     Sts,
 }
@@ -25,6 +27,7 @@ impl Service {
             Service::Ecs => "ecs",
             Service::Ecr => "ecr",
             Service::ElasticLoadBalancing => "elasticloadbalancing",
+            Service::Logs => "logs",
             Service::Sts => "sts",
         }
     }
@@ -32,7 +35,7 @@ impl Service {
 
 /// Whether an operation changes something, judged by its name as IAM's access levels do.
 pub fn is_write(operation: &str) -> bool {
-    !["Describe", "List", "Get", "BatchGet", "BatchCheck", "Head"]
+    !["Describe", "List", "Get", "Filter", "BatchGet", "BatchCheck", "Head"]
         .iter()
         .any(|prefix| operation.starts_with(prefix))
 }
@@ -62,6 +65,7 @@ impl World {
             Service::Ecs => self.call_ecs(operation, input),
             Service::Ecr => self.call_ecr(operation, input),
             Service::ElasticLoadBalancing => self.call_load_balancing(operation, input),
+            Service::Logs => self.call_logs(operation, input),
             Service::Sts => self.call_sts(operation),
         }
     }
@@ -72,7 +76,7 @@ impl World {
             return Ok(());
         };
         let code = match service {
-            Service::Ecs | Service::Ecr => "AccessDeniedException",
+            Service::Ecs | Service::Ecr | Service::Logs => "AccessDeniedException",
             Service::ElasticLoadBalancing | Service::Sts => "AccessDenied",
         };
         Err(ApiError::client(code, text))

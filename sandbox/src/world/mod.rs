@@ -7,6 +7,7 @@ mod disturb;
 mod images;
 mod json;
 mod load_balancing;
+mod logs;
 mod object_store;
 mod random;
 mod rolling_update;

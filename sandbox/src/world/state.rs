@@ -11,6 +11,7 @@ use super::{
     ApiError, ObjectStore, VirtualTime,
     images::{Logins, Registry, RepositoryOptions},
     load_balancing::{TargetGroup, TargetGroupOptions},
+    logs::Logs,
     random::Random,
     service_deployments::History,
     services::Service,
@@ -69,6 +70,7 @@ pub struct World {
     pub(crate) history: History,
     pub(crate) tasks: Vec<Task>,
     pub(crate) target_groups: Vec<TargetGroup>,
+    pub(crate) logs: Logs,
     pub(crate) registry: Registry,
     pub(crate) objects: Box<dyn ObjectStore>,
     pub(crate) throttle: Throttle,
@@ -93,6 +95,7 @@ impl World {
             history: History::new(options.seed),
             tasks: Vec::new(),
             target_groups: Vec::new(),
+            logs: Logs::default(),
             registry: Registry::new(
                 options.registry_host,
                 Logins::new(options.seed, options.token_life),
@@ -140,6 +143,11 @@ impl World {
             targets: Vec::new(),
         });
         arn
+    }
+
+    /// Sets what an essential container writes to its log before it exits by itself.
+    pub fn set_last_words(&mut self, lines: Vec<String>) {
+        self.logs.last_words = Some(lines);
     }
 
     /// Registers a task definition from the JSON of RegisterTaskDefinition and returns its ARN.

@@ -71,6 +71,11 @@ pub fn task_definition(version: &str, health_check: bool) -> Value {
             "image": format!("docker.io/library/api:{version}"),
             "portMappings": [{ "containerPort": 8080 }],
             "environmentFiles": [{ "type": "s3", "value": "arn:aws:s3:::bucket/api/x.env" }],
+            "logConfiguration": { "logDriver": "awslogs", "options": {
+                "awslogs-group": "/ecs/api",
+                "awslogs-region": "us-east-1",
+                "awslogs-stream-prefix": "api",
+            }},
         }],
     });
     if health_check {

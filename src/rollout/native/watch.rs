@@ -14,6 +14,7 @@ use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{Event, RollbackBy};
 use crate::rollout::cadence::{Cadence, Groups, Question};
+use crate::rollout::evidence::LogEvidence;
 use crate::rollout::eyes::{Eyes, Part};
 use crate::rollout::machine::{Outcome, Rollout};
 use crate::rollout::watch::Troubles;
@@ -38,7 +39,7 @@ pub enum NativeEnd {
 
 /// Follows a service deployment to its end, with the tasks, findings and measurements of the ordinary
 /// machine. `started` is the instant of `UpdateService`. Where the endpoint has no service deployments, the
-/// ordinary machine alone decides.
+/// ordinary machine alone decides. `logs` is shown every event.
 ///
 /// # Errors
 /// As [`watch`](crate::rollout::watch).
@@ -49,6 +50,7 @@ pub async fn watch_native(
     native: &mut Native,
     events: &Emitter,
     started: Instant,
+    logs: &mut LogEvidence<'_>,
 ) -> Result<NativeEnd> {
     let alternates = native.followed().alternate_target_groups.clone();
     let groups = with_alternates(rollout.target_groups(), &alternates);
@@ -104,6 +106,7 @@ pub async fn watch_native(
             seen.changed = true;
         }
         going_back.take_in(&news);
+        news.iter().for_each(|event| logs.notice(event));
         events.emit_all(news);
         let decided = rollout.outcome().filter(|outcome| decides(outcome, native, supported));
         match (native.outcome(), decided) {

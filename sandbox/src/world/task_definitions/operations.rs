@@ -47,6 +47,7 @@ impl World {
         document.extend(added.map(|(field, value)| (field.to_owned(), value)));
         let revision = Revision { arn, family, number, document, tags, deregistered_at: None };
         let answer = json!({ "taskDefinition": revision.render(), "tags": revision.tags });
+        self.logs.create_groups(revision.containers());
         self.task_definitions.add(revision);
         Ok(answer)
     }

@@ -89,6 +89,7 @@ impl World {
             self.end(task, "TaskFailedToStart", reason);
             return;
         }
+        self.open_logs(task);
         let it = &mut self.tasks[task];
         it.pull_stopped_at = Some(now);
         it.status = TaskStatus::Activating;
@@ -121,6 +122,7 @@ impl World {
         } else if it.target_groups.is_empty() {
             it.presumed_healthy_at = Some(now + PRESUMED_HEALTHY_AFTER);
         }
+        self.log_start(task);
     }
 
     fn register_targets(&mut self, task: usize, answers: bool, slowness: u32) {
@@ -167,6 +169,10 @@ impl World {
             Fate::ExitsWhileStarting { code } | Fate::ExitsWhileRunning { code, .. } => code,
             _ => 0,
         };
+        let exiting = self.tasks[task].containers.iter().find(|it| it.essential).map(|it| it.name.clone());
+        if let Some(container) = exiting {
+            self.log_exit(task, &container, code);
+        }
         let mut first = true;
         for container in &mut self.tasks[task].containers {
             // The others are stopped by SIGTERM then.

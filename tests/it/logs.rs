@@ -1,0 +1,171 @@
+//! Container logs: the last words of what crashed in a deployment, and `landfall logs`.
+
+use landfall_sandbox::{Options, Sandbox, Scenario};
+use serde_json::{Value, json};
+
+use crate::support::{Landfall, Ran, findings};
+
+const SECRET: &str = "canary-5e1f77";
+
+/// A service `web` of one task whose containers log like this.
+async fn sandbox(scenario: Scenario, log: Value) -> Sandbox {
+    let options = Options { scenario, speed: 60.0, ..Options::default() };
+    let sandbox = Sandbox::start(options).await.expect("it starts");
+    sandbox.create_cluster("demo");
+    sandbox.create_bucket("env-store").expect("a bucket");
+    let definition = json!({
+        "family": "web",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+        "containerDefinitions": [{
+            "name": "app",
+            "image": "busybox",
+            "essential": true,
+            "portMappings": [{ "containerPort": 8080 }],
+            "logConfiguration": log,
+        }]
+    });
+    let revision = sandbox.register_task_definition(&definition).expect("a revision");
+    let service = json!({
+        "cluster": "demo",
+        "serviceName": "web",
+        "taskDefinition": revision,
+        "desiredCount": 1,
+        "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"]}}
+    });
+    sandbox.create_service(&service).expect("a service");
+    sandbox.settle().expect("it is steady");
+    sandbox
+}
+
+fn awslogs() -> Value {
+    json!({ "logDriver": "awslogs", "options": {
+        "awslogs-group": "/ecs/web", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"
+    }})
+}
+
+/// Runs `landfall` in a folder whose configuration changes the env file of `web`.
+async fn landfall(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "version: 1\ncluster: demo\nenv_store: s3://env-store/env\nservices:\n  web:\n    containers:\n      app:\n        env_file: app.env\n";
+    std::fs::write(folder.path().join("landfall.yml"), config).expect("written");
+    std::fs::write(folder.path().join("app.env"), format!("TOKEN={SECRET}\n")).expect("written");
+    let mut landfall = Landfall::new(args).envs(&sandbox.environment()).in_folder(folder.path());
+    for (name, value) in variables {
+        landfall = landfall.env(name, value);
+    }
+    tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
+}
+
+const HOSTILE: [&str; 6] = [
+    "::set-output name=x::y",
+    "  ::error::from the container",
+    "##[command]rm",
+    "\u{1b}[2J\u{1b}[31mred alert\u{1b}[0m",
+    "could not log in with canary-\u{1b}[1m5e1f77",
+    "{\"token\":\"canary-5e1f77\"}",
+];
+
+/// What every form of output has to keep to.
+#[track_caller]
+fn is_harmless(text: &str) {
+    assert!(!text.contains(SECRET) && !text.contains("5e1f77"), "a value of the env file is shown:\n{text}");
+    assert!(!text.contains("\u{1b}[2J") && !text.contains("\u{1b}[31mred"), "{text:?}");
+    for line in text.lines() {
+        assert!(!line.trim_start().starts_with("::set-output"), "{line}");
+        assert!(!line.trim_start().starts_with("::error"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crashed_container_wrote_last_is_told_in_every_form() {
+    for output in ["plain", "human", "github", "json"] {
+        let sandbox = sandbox(Scenario::CrashLoop, awslogs()).await;
+        sandbox.set_last_words(&HOSTILE);
+        let ran = landfall(&sandbox, &["deploy", "--output", output], &[]).await.expect_code(4);
+        let all = ran.all();
+        is_harmless(&all);
+        assert!(all.contains("could not log in with ***"), "{output}: {all}");
+        assert!(all.contains("red alert"), "{output}: {all}");
+        match output {
+            "json" => {
+                let report = ran.report();
+                let told: Vec<Value> =
+                    ran.events().into_iter().filter(|event| event["event"] == "container_logs").collect();
+                assert_eq!(told.len(), 1, "the same end is told once: {told:?}");
+                let logs = &report["services"][0]["logs"];
+                assert_eq!(logs.as_array().map(Vec::len), Some(1));
+                let (logs, told) = (&logs[0], &told[0]);
+                assert_eq!(logs["exit_code"], 3);
+                assert_eq!((&logs["container"], &logs["group"]), (&json!("app"), &json!("/ecs/web")));
+                let stream = format!("web/app/{}", told["task"].as_str().expect("a task"));
+                assert_eq!(logs["stream"], stream);
+                let lines: Vec<&str> = logs["lines"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|line| line["text"].as_str().unwrap())
+                    .collect();
+                assert_eq!(
+                    lines,
+                    [
+                        "reading the configuration",
+                        "::set-output name=x::y",
+                        "  ::error::from the container",
+                        "##[command]rm",
+                        "red alert",
+                        "could not log in with ***",
+                        "{\"token\":\"***\"}",
+                    ]
+                );
+                assert!(logs["lines"][0]["at_ms"].as_i64() > Some(1_000_000_000_000));
+                assert!(!ran.stdout().contains("##["), "{all}");
+            }
+            "github" => {
+                let stdout = ran.stdout();
+                let (_, block) = stdout.split_once("::group::log of app in task ").expect("a group");
+                let (block, _) = block.split_once("\n::endgroup::\n").expect("its end");
+                assert!(block.contains(" (exit code 3), the last 7 lines:\n"), "{block}");
+                assert!(block.contains("  | ::set-output name=x: :y") || block.contains("  | ::set-output"));
+                assert!(!stdout.contains("##["), "{stdout}");
+            }
+            _ => {
+                assert!(all.contains("(exit code 3), the last 7 lines:\n"), "{output}: {all}");
+                assert!(all.contains("  | reading the configuration\n"), "{output}: {all}");
+                assert!(all.contains("exit code 3"), "{output}: {all}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_read_is_a_reason_and_no_error() {
+    let denied = sandbox(Scenario::CrashLoop, awslogs()).await;
+    denied.deny_action("logs:GetLogEvents");
+    let firelens = sandbox(Scenario::CrashLoop, json!({ "logDriver": "awsfirelens" })).await;
+    for (sandbox, expected) in [
+        (denied, "allow the caller `logs:GetLogEvents` on /ecs/web"),
+        (firelens, "container app logs through FireLens"),
+    ] {
+        let ran = landfall(&sandbox, &["deploy", "--output", "json"], &[]).await.expect_code(4);
+        let report = ran.report();
+        assert_eq!(findings(&report), ["essential-container-exited"]);
+        let logs = report["services"][0]["logs"].as_array().expect("logs").clone();
+        assert_eq!(logs.len(), 1, "{logs:?}");
+        assert!(logs[0]["reason"].as_str().is_some_and(|reason| reason.contains(expected)), "{logs:?}");
+        assert_eq!(logs[0]["lines"], json!([]));
+    }
+}
+
+/// The container is not built for the task's processor, which only its log says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_can_name_the_cause() {
+    let sandbox = sandbox(Scenario::CrashLoop, awslogs()).await;
+    sandbox.set_last_words(&["exec /app/server: exec format error"]);
+    let report = landfall(&sandbox, &["deploy", "--output", "json"], &[]).await.expect_code(4).report();
+    assert!(findings(&report).contains(&"exec-format-error".to_owned()), "{report}");
+}
