@@ -130,7 +130,7 @@ async fn what_a_crashed_container_wrote_last_is_told_in_every_form() {
                 let (_, block) = stdout.split_once("::group::log of app in task ").expect("a group");
                 let (block, _) = block.split_once("\n::endgroup::\n").expect("its end");
                 assert!(block.contains(" (exit code 3), the last 7 lines:\n"), "{block}");
-                assert!(block.contains("  | ::set-output name=x: :y") || block.contains("  | ::set-output"));
+                assert!(block.contains("  | ## [command]rm\n"), "{block}");
                 assert!(!stdout.contains("##["), "{stdout}");
             }
             _ => {
@@ -168,4 +168,97 @@ async fn a_log_can_name_the_cause() {
     sandbox.set_last_words(&["exec /app/server: exec format error"]);
     let report = landfall(&sandbox, &["deploy", "--output", "json"], &[]).await.expect_code(4).report();
     assert!(findings(&report).contains(&"exec-format-error".to_owned()), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_running_tasks_write_is_shown() {
+    let sandbox = sandbox(Scenario::Healthy, awslogs()).await;
+    let ran = landfall(&sandbox, &["logs"], &[]).await.expect_code(0);
+    let stdout = ran.stdout();
+    let parts: Vec<&str> = stdout.split_whitespace().collect();
+    assert_eq!(parts[2..], ["app", "|", "listening", "on", "port", "8080"], "{}", ran.all());
+    assert_eq!((parts[0].len(), parts[1].len()), (8, 8), "{stdout}");
+    assert_eq!(ran.stderr(), "");
+
+    let ran = landfall(&sandbox, &["logs", "web", "--output", "json"], &[]).await.expect_code(0);
+    let line = &ran.events()[0];
+    assert_eq!((&line["service"], &line["container"]), (&json!("web"), &json!("app")));
+    assert_eq!(line["text"], "listening on port 8080");
+    let task = line["task"].as_str().expect("a task").to_owned();
+    assert!(line["time"].as_str().expect("a time").parse::<jiff::Timestamp>().is_ok());
+
+    let one = landfall(&sandbox, &["logs", "--task", &task[..6]], &[]).await.expect_code(0);
+    assert_eq!(one.stdout(), stdout);
+    let none = landfall(&sandbox, &["logs", "--task", "zz"], &[]).await.expect_code(0);
+    assert_eq!(none.stdout(), "");
+    assert!(none.stderr().contains("no task of web whose id begins with zz"), "{}", none.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_tasks_are_shown_with_why_they_stopped() {
+    let sandbox = sandbox(Scenario::CrashLoop, awslogs()).await;
+    sandbox.set_last_words(&["panic: no database", "##[error]bye"]);
+    let before = landfall(&sandbox, &["logs", "--failed"], &[]).await.expect_code(0);
+    assert!(before.stderr().contains("no task of web failed within the last hour"), "{}", before.all());
+    landfall(&sandbox, &["deploy", "--rollback", "never"], &[]).await.expect_code(5);
+    let ran = landfall(&sandbox, &["logs", "--failed", "--output", "github"], &[]).await.expect_code(0);
+    assert!(ran.stdout().contains(" app | panic: no database\n"), "{}", ran.all());
+    assert!(ran.stdout().contains(" app | ## [error]bye\n"), "{}", ran.all());
+    let why =
+        "of web:2 stopped: EssentialContainerExited: Essential container in task exited (app: exit code 3)";
+    assert!(ran.stderr().contains(why), "{}", ran.all());
+    assert!(!ran.stdout().contains("stopped"), "standard output is for the log alone: {}", ran.all());
+}
+
+/// Ctrl-C is how it is meant to end.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn following_sees_tasks_that_start_later() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let sandbox = sandbox(Scenario::Healthy, awslogs()).await;
+    let args = ["logs", "--follow", "--cluster", "demo", "--service", "web", "--output", "json"];
+    let mut command = Landfall::new(&args).envs(&sandbox.environment()).into_command();
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut next = move || -> Value {
+        let line = lines.next().expect("a line").expect("text");
+        serde_json::from_str(&line).expect("JSON")
+    };
+    let old = next();
+    assert_eq!(old["text"], "listening on port 8080");
+    landfall(&sandbox, &["deploy", "--wait-for", "none"], &[]).await.expect_code(0);
+    let new = next();
+    assert_eq!(new["text"], "listening on port 8080");
+    assert_ne!(new["task"], old["task"]);
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_logs_from_being_read_is_one_clear_error() {
+    let denied = sandbox(Scenario::Healthy, awslogs()).await;
+    denied.deny_action("logs:GetLogEvents");
+    let no_group = sandbox(Scenario::Healthy, awslogs()).await;
+    no_group.delete_log_group("/ecs/web");
+    let splunk = sandbox(Scenario::Healthy, json!({ "logDriver": "splunk" })).await;
+    let fine = sandbox(Scenario::Healthy, awslogs()).await;
+    for (sandbox, args, code, message, hint) in [
+        (&denied, ["logs"].as_slice(), 8, "logs:GetLogEvents on /ecs/web: ", "`logs:GetLogEvents`"),
+        (&denied, &["logs", "--follow"], 8, "logs:GetLogEvents on /ecs/web: ", "`logs:GetLogEvents`"),
+        (&no_group, &["logs"], 3, "the log group /ecs/web does not exist in us-east-1", "awslogs-group"),
+        (&splunk, &["logs"], 3, "container app logs to Splunk", "awslogs"),
+        (&fine, &["logs", "--container", "web"], 2, "no task has a container web", "There is app."),
+        (&fine, &["logs", "--since", "soon"], 2, "--since: `soon` is not a duration", "10m"),
+        (&fine, &["logs", "--service", "other"], 3, "there is no service other in cluster demo", "Check"),
+    ] {
+        let ran = landfall(sandbox, args, &[]).await.expect_code(code);
+        let stderr = ran.stderr();
+        assert_eq!(ran.stdout(), "", "{args:?}: {}", ran.all());
+        assert!(stderr.contains(&format!("error: {message}")), "{args:?}: {}", ran.all());
+        let told = stderr.split_once("hint: ").map(|(_, told)| told.to_owned());
+        assert!(told.is_some_and(|told| told.contains(hint)), "{args:?}: {}", ran.all());
+    }
 }

@@ -62,6 +62,11 @@ impl Sandbox {
         self.shared.world().world.set_last_words(lines);
     }
 
+    /// Deletes a log group with all its streams, where it is there.
+    pub fn delete_log_group(&self, name: &str) {
+        self.shared.world().world.delete_log_group(name);
+    }
+
     /// Writes an object; an existing one is replaced.
     ///
     /// Errors: [`SandboxError::NoBucket`], [`SandboxError::Name`], [`SandboxError::Storage`].

@@ -150,6 +150,11 @@ impl World {
         self.logs.last_words = Some(lines);
     }
 
+    /// Deletes a log group with all its streams, where it is there.
+    pub fn delete_log_group(&mut self, name: &str) {
+        self.logs.delete_group(name);
+    }
+
     /// Registers a task definition from the JSON of RegisterTaskDefinition and returns its ARN.
     ///
     /// Errors: as RegisterTaskDefinition answers.

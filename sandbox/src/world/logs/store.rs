@@ -29,6 +29,10 @@ impl Logs {
         }
     }
 
+    pub(crate) fn delete_group(&mut self, name: &str) {
+        self.groups.remove(name);
+    }
+
     pub(super) fn create_stream(&mut self, group: &str, stream: &str) {
         self.groups.entry(group.to_owned()).or_default().entry(stream.to_owned()).or_default();
     }
