@@ -26,6 +26,9 @@ mod native;
 /// How much longer than the health check's grace period nothing may move.
 const GRACE_MARGIN: Duration = Duration::from_secs(60);
 
+/// How long the settings of target groups are waited for.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
+
 /// What a deployment needs besides its configuration.
 #[derive(Clone)]
 pub struct Context<'a> {
@@ -171,7 +174,9 @@ impl Deployment<'_> {
             }
             Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(&self.events, Step::UpdateService);
-                let updated = self.update(&revision, self.plan.action == Action::Redeploy).await?;
+                let known = before.service.deployments.iter().map(|known| known.id.clone()).collect();
+                let force = self.plan.action == Action::Redeploy;
+                let updated = self.update(&revision, force, known).await?;
                 step.finish();
                 (updated.deployment_id, updated.live)
             }
@@ -191,7 +196,8 @@ impl Deployment<'_> {
         }
 
         let step = StepTimer::start(&self.events, Step::Watch);
-        let followed = self.followed(&live, deployment_id, &revision);
+        let mut followed = self.followed(&live, deployment_id, &revision);
+        self.read_health_checks(&mut followed).await;
         let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
         let mut rollout = Rollout::new(followed, policy);
         let (verdict, reason) = match native {
@@ -210,10 +216,11 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    async fn update(&self, revision: &str, force: bool) -> Result<Updated> {
+    /// The one call of UpdateService. `known` are ids of deployments that it does not make.
+    async fn update(&self, revision: &str, force: bool, known: Vec<String>) -> Result<Updated> {
         self.context
             .aws
-            .update_service(&self.context.config.cluster, &self.config.service, revision, force)
+            .update_service(&self.context.config.cluster, &self.config.service, revision, force, &known)
             .await
     }
 
@@ -289,7 +296,9 @@ impl Deployment<'_> {
     }
 
     async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
-        let updated = self.update(revision, false).await?;
+        let before = self.prepared.snapshot.live.service.deployments.iter().map(|known| known.id.clone());
+        let known = before.chain([failed.deployment_id().to_owned()]).collect();
+        let updated = self.update(revision, false, known).await?;
         // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
@@ -306,6 +315,7 @@ impl Deployment<'_> {
         followed.earlier_deployments.push(undone.deployment_id.clone());
         followed.earlier_task_definition = None;
         followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
+        followed.resumed = false;
         followed.undoes = Some(undone);
         // What is healthy is judged by the revision that serves again.
         followed.health_checked_containers =
@@ -335,6 +345,7 @@ impl Deployment<'_> {
             minimum_healthy_percent: live.minimum_healthy_percent,
             health_checked_containers: self.plan.definition.health_checked_containers(),
             target_groups: live.target_groups.clone(),
+            health_check_grace_period: live.health_check_grace_period,
             earlier_deployments: before
                 .service
                 .deployments
@@ -348,7 +359,24 @@ impl Deployment<'_> {
             // Taken before the update, so that no clock decides which events are new.
             seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
             something_ran_before: before.service.running_count > 0,
+            resumed: matches!(self.plan.action, Action::Follow(_)),
             undoes: None,
+        }
+    }
+
+    /// How the target groups check tasks, for findings alone: a missing permission or a slow answer keeps
+    /// nothing from being watched.
+    async fn read_health_checks(&self, followed: &mut Followed) {
+        let arns: Vec<String> = followed.target_groups.iter().map(|group| group.arn.clone()).collect();
+        if arns.is_empty() {
+            return;
+        }
+        let settings = self.context.aws.target_group_settings(&arns);
+        let Ok(Ok(settings)) = tokio::time::timeout(SETTINGS_LIMIT, settings).await else { return };
+        for (arn, health_check) in settings {
+            for group in followed.target_groups.iter_mut().filter(|group| group.arn == arn) {
+                group.health_check = Some(health_check.clone());
+            }
         }
     }
 

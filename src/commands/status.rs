@@ -182,10 +182,12 @@ fn followed(live: &LiveService, health_checked_containers: Vec<String>, told: us
         minimum_healthy_percent: live.minimum_healthy_percent,
         health_checked_containers,
         target_groups: live.target_groups.clone(),
+        health_check_grace_period: live.health_check_grace_period,
         earlier_deployments: earlier.clone().map(|deployment| deployment.id.clone()).collect(),
         earlier_task_definition: earlier.map(|deployment| deployment.task_definition.clone()).next(),
         seen_event_ids: known,
         something_ran_before: true,
+        resumed: false,
         undoes: None,
     }
 }

@@ -37,8 +37,11 @@ mod tests;
 mod watch;
 mod zero_downtime;
 
+pub(crate) use findings::api_error;
+pub use findings::pages as explain;
 pub use findings::{
-    Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
+    Class, Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log,
+    exit_code,
 };
 pub use machine::{Outcome, Rollout};
 pub use native::{
@@ -48,5 +51,5 @@ pub use native::{
 pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
-pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use watch::{look, watch};

@@ -67,6 +67,7 @@ mod tests {
             arn: arn.to_owned(),
             container_name: "web".to_owned(),
             container_port: 80,
+            health_check: None,
         };
         let all = with_alternates(&[group("blue")], &[("blue".to_owned(), "green".to_owned())]);
         assert_eq!(all, [group("blue"), group("green")]);
