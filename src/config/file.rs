@@ -11,6 +11,7 @@ use serde_saphyr::{Error as YamlError, Spanned};
 use super::env::{EnvFiles, EnvStoreEntry, PolicyEntry};
 use super::interpolate::interpolate;
 use super::model::WaitFor;
+use super::probe::ProbeEntry;
 use super::push::ImageEntry;
 use crate::error::{Error, Result};
 
@@ -51,6 +52,8 @@ pub struct ServiceEntry {
     /// Whether to put the service back when the rollout fails.
     #[serde(default)]
     pub rollback: RollbackEntry,
+    /// Requests that go on throughout the rollout, to prove that none is lost.
+    pub probe: Option<ProbeEntry>,
     /// Reserved.
     #[schemars(skip)]
     pub service_definition: Option<Spanned<serde_json::Value>>,
@@ -60,9 +63,6 @@ pub struct ServiceEntry {
     /// Reserved.
     #[schemars(skip)]
     pub after: Option<Spanned<serde_json::Value>>,
-    /// Reserved.
-    #[schemars(skip)]
-    pub probe: Option<Spanned<serde_json::Value>>,
 }
 
 /// One container.
@@ -101,6 +101,11 @@ impl Scalar {
     /// As it stands in the task definition.
     pub fn into_text(self) -> String {
         self.0
+    }
+
+    /// For expressions to be replaced in it.
+    pub(super) fn text_mut(&mut self) -> &mut String {
+        &mut self.0
     }
 }
 
@@ -175,9 +180,10 @@ impl ConfigFile {
 }
 
 fn service_texts(entry: &mut ServiceEntry) -> impl Iterator<Item = &mut String> {
-    let ServiceEntry { service, task_definition, wait, containers, .. } = entry;
+    let ServiceEntry { service, task_definition, wait, containers, probe, .. } = entry;
     let own = [service, task_definition, &mut wait.timeout, &mut wait.stall_timeout];
-    own.into_iter().flatten().chain(containers.values_mut().flat_map(container_texts))
+    let probe = probe.iter_mut().flat_map(ProbeEntry::texts);
+    own.into_iter().flatten().chain(probe).chain(containers.values_mut().flat_map(container_texts))
 }
 
 fn container_texts(entry: &mut ContainerEntry) -> impl Iterator<Item = &mut String> {
@@ -204,7 +210,6 @@ fn refuse_reserved(path: &Path, entry: &ServiceEntry) -> Result<()> {
         ("service_definition", &entry.service_definition),
         ("before", &entry.before),
         ("after", &entry.after),
-        ("probe", &entry.probe),
     ];
     for (key, value) in reserved {
         if let Some(value) = value {
@@ -265,7 +270,7 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
     }
 }
 
-const RESERVED: [&str; 4] = ["service_definition", "before", "after", "probe"];
+const RESERVED: [&str; 3] = ["service_definition", "before", "after"];
 
 #[cfg(test)]
 mod tests {
