@@ -63,6 +63,8 @@ pub enum Command {
     Env(EnvArgs),
     /// Delete what no revision of the services needs any more: env files in the store
     Prune(PruneArgs),
+    /// Show how services stand: deployments, tasks, targets and the newest events
+    Status(StatusArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -76,6 +78,33 @@ pub enum Command {
         #[arg(value_enum)]
         of: SchemaOf,
     },
+}
+
+/// `landfall status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Only these services of the configuration [default: all]
+    pub services: Vec<String>,
+    /// Go on looking until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// ECS service: name or ARN
+    #[arg(long, env = "LANDFALL_SERVICE")]
+    pub service: Option<String>,
+}
+
+impl StatusArgs {
+    /// What the flags say over the file.
+    pub fn overrides(&self, global: &Global) -> Overrides {
+        Overrides {
+            only: self.services.clone(),
+            region: given(&global.region),
+            cluster: given(&global.cluster),
+            service: given(&self.service),
+            only_images: true,
+            ..Overrides::default()
+        }
+    }
 }
 
 /// What `landfall schema` can print.

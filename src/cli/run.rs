@@ -8,7 +8,7 @@ use indicatif::ProgressDrawTarget;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf, given};
+use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf, StatusArgs, given};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::interrupt::on_signal;
@@ -49,6 +49,7 @@ pub fn run() -> ExitCode {
                 EnvCommand::Diff(args) => env_diff(args, &cli.global, &environment).await,
             },
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
+            Command::Status(args) => status(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -186,6 +187,18 @@ async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment
             detailed_exitcode: args.detailed_exitcode,
         };
         commands::env_diff(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        let job = commands::StatusJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            watch: args.watch,
+        };
+        commands::status(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
 }

@@ -5,6 +5,7 @@ mod env;
 mod prune;
 mod push;
 mod sandbox;
+mod status;
 
 pub use deploy::{DeployRequest, aws_settings, deploy};
 pub use env::{
@@ -14,3 +15,4 @@ pub use env::{
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
 pub use sandbox::{how_to_use, scenarios, start_sandbox};
+pub use status::{StatusJob, status};

@@ -54,6 +54,8 @@ impl Plain {
     fn lines(&mut self, record: &Record, state: &RunState) -> Vec<Line> {
         let dry_run = state.run.as_ref().is_some_and(|run| run.dry_run);
         let key = |name: &String| (record.service.clone(), name.clone());
+        // The summary has all of it.
+        let looks_once = state.run.as_ref().is_some_and(|run| run.command == "status");
         match &record.event {
             Event::Planned { changes, variables, .. } if !dry_run => {
                 let mut lines = self.plan(changes);
@@ -85,6 +87,14 @@ impl Plain {
                 *last = record.time;
                 let text = if packing { compressing(push, record.time) } else { progress(push, record.time) };
                 vec![Line::new().text(&text)]
+            }
+            Event::DeploymentChanged { .. }
+            | Event::TaskChanged { .. }
+            | Event::FindingMade { .. }
+            | Event::RolloutFinished { .. }
+                if looks_once =>
+            {
+                Vec::new()
             }
             Event::FindingMade { finding } => {
                 let again = !self.findings.insert(key(&finding.code));
@@ -162,9 +172,10 @@ impl Reporter for Plain {
         if let Event::EnvFileChecked(check) = &record.event
             && check.container.is_none()
         {
-            if self.github {
-                // Workflow commands of ours; what they hold is escaped.
+            if self.github && !check.findings.is_empty() {
+                // Workflow commands of ours, which the log shows too; what they hold is escaped.
                 self.out.write_all(annotations(check).as_bytes())?;
+                return self.out.flush();
             }
             // Each line begins with the file's name, as editors and `grep` want it.
             for line in of_check(check, self.style) {

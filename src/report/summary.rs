@@ -6,7 +6,9 @@ use super::plan::plan;
 use super::style::{Mark, Style, Tone};
 use super::text::{bytes, duration, revision, shorten_digests};
 use super::words;
-use crate::event::{ErrorReport, Finding, Role, Transfer, Verdict, ZeroDowntime, ZeroDowntimeVerdict};
+use crate::event::{
+    ErrorReport, Finding, Role, TaskState, Transfer, Verdict, ZeroDowntime, ZeroDowntimeVerdict,
+};
 use crate::state::{RunState, ServiceState};
 
 /// Column at which the values of facts begin.
@@ -67,6 +69,9 @@ fn of_service(state: &RunState, service: &ServiceState, style: Style) -> Option<
         let ended = state.error.is_some() || state.interrupted;
         return ended.then(|| of_unfinished_push(state, service, style));
     }
+    if state.run.as_ref().is_some_and(|run| run.command.starts_with("status")) {
+        return service.finished.then(|| of_status(service, style));
+    }
     if !is_push && !state.is_deployment() {
         return service.finished.then(|| of_other(service, style));
     }
@@ -109,6 +114,34 @@ fn of_unfinished(state: &RunState, service: &ServiceState, style: Style) -> Opti
     };
     let line = Line::marked(Mark::Warning, style).tone(Tone::Strong, &report.name).text(" ").text(&text);
     Some(line.wrap(style.width, 4))
+}
+
+/// How a service stands.
+fn of_status(service: &ServiceState, style: Style) -> Vec<Line> {
+    let report = &service.report;
+    let standing = report.reason.as_deref().unwrap_or("not known");
+    let (mark, tone) =
+        if standing.contains(" is steady") { (Mark::Done, Tone::Good) } else { (Mark::Warning, Tone::Warn) };
+    let head = Line::marked(mark, style).tone(Tone::Strong, &report.name).text(": ").tone(tone, standing);
+    let mut lines = head.wrap(style.width, 4);
+    let mut deployments: Vec<_> = service.deployments.values().collect();
+    deployments.sort_by_key(|deployment| (deployment.status != "PRIMARY", deployment.id.clone()));
+    for deployment in deployments {
+        lines.extend(fact("deployment", Line::new().text(&words::deployment_alone(deployment)), style));
+    }
+    // That ECS has scaled in, or replaced, is no news.
+    let scaled_in = |task: &TaskState| {
+        let code = task.stopped.as_ref().and_then(|stopped| stopped.code.as_deref());
+        task.last_status == "STOPPED" && code == Some("ServiceSchedulerInitiated")
+    };
+    for task in service.tasks.iter().filter(|task| !scaled_in(task)) {
+        lines.extend(fact("task", Line::new().text(&words::task_alone(task)), style));
+    }
+    for finding in &report.findings {
+        lines.push(Line::new());
+        lines.extend(of_finding(finding, style));
+    }
+    lines
 }
 
 /// What a command came to that deploys nothing and pushes no image: one sentence.

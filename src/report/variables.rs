@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::line::Line;
 use super::style::{Mark, Style, Tone};
-use super::text::count;
+use super::text::{count, neutralise};
 use crate::event::{
     ContainerVariables, EffectiveVariable, EnvFileCheck, EnvFinding, EnvOutcome, VariableChange,
     VariableSource,
@@ -125,7 +125,7 @@ pub(super) fn of_check(check: &EnvFileCheck, style: Style) -> Vec<Line> {
 
 /// The same as annotations of GitHub Actions, which shows them beside the lines of the file.
 pub(super) fn annotations(check: &EnvFileCheck) -> String {
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let data = |text: &str| neutralise(text).replace('%', "%25");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let found = check.findings.iter().filter(|finding| finding.outcome != EnvOutcome::Repaired);
     found

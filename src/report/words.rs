@@ -123,8 +123,17 @@ pub(super) fn image_outcome(outcome: Transfer, sent: u64, duration_ms: u64) -> S
 }
 
 pub(super) fn deployment(state: &DeploymentState) -> String {
-    let mut text =
-        format!("{} ({}) {}", revision(&state.task_definition), role_name(state.role), state.status);
+    let name = format!("{} ({})", revision(&state.task_definition), role_name(state.role));
+    deployment_named(&name, state)
+}
+
+/// Where no deployment is being made, there is neither a new nor an old one.
+pub(super) fn deployment_alone(state: &DeploymentState) -> String {
+    deployment_named(revision(&state.task_definition), state)
+}
+
+fn deployment_named(name: &str, state: &DeploymentState) -> String {
+    let mut text = format!("{name} {}", state.status);
     if let Some(rollout) = &state.rollout_state {
         text.push_str(&format!(" {rollout}"));
     }
@@ -190,11 +199,20 @@ pub(super) fn stopped(stopped: &Stopped) -> String {
 }
 
 pub(super) fn task(task: &TaskState) -> String {
+    format!("task {} ({}) {}", short_task(&task.id), role_name(task.role), task_state(task))
+}
+
+/// As [`deployment_alone`].
+pub(super) fn task_alone(task: &TaskState) -> String {
+    format!("{} {}", short_task(&task.id), task_state(task))
+}
+
+fn task_state(task: &TaskState) -> String {
     let mut parts = vec![task.last_status.clone()];
     parts.extend(Some(health(task)).filter(|text| !text.is_empty()));
     parts.extend(Some(targets(&task.targets)).filter(|text| !text.is_empty()));
     parts.extend(task.stopped.as_ref().map(stopped));
-    format!("task {} ({}) {}", short_task(&task.id), role_name(task.role), parts.join(", "))
+    parts.join(", ")
 }
 
 /// `seen 3 times`

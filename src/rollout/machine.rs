@@ -81,6 +81,7 @@ pub struct Rollout {
     healthy_at: Option<Duration>,
     outcome: Option<Outcome>,
     progress: (u32, u32),
+    standing: String,
     moving: bool,
 }
 
@@ -100,6 +101,7 @@ impl Rollout {
             healthy_at: None,
             outcome: None,
             progress: (0, followed.desired_count),
+            standing: String::new(),
             moving: true,
             followed,
             policy,
@@ -141,6 +143,11 @@ impl Rollout {
     /// How many tasks of the followed deployment meet every condition, and how many are wanted.
     pub fn progress(&self) -> (u32, u32) {
         self.progress
+    }
+
+    /// How the service stood at the last observation, in one sentence.
+    pub fn standing(&self) -> &str {
+        &self.standing
     }
 
     /// Whose health every observation has to have.
@@ -185,6 +192,7 @@ impl Rollout {
         self.memory.remember(&self.followed, &observation.tasks);
         let conditions = Conditions::evaluate(&self.followed, observation);
         self.progress = (u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX), conditions.desired);
+        self.standing = standing(&self.followed, &observation.service, &conditions);
         self.meter.sample(&self.followed, observation, self.memory.tasks());
 
         events.extend(self.changes.deployments(&self.followed, &self.history, observation));
@@ -203,6 +211,9 @@ impl Rollout {
         });
         events.extend(findings.into_iter().map(|finding| Event::FindingMade { finding }));
 
+        if self.policy.wait_for == WaitFor::Nothing {
+            return;
+        }
         self.decide(observation, leader, &conditions, events);
         self.check_time(at, &conditions.missing(), events);
     }
@@ -418,6 +429,30 @@ impl Rollout {
             Some(finding) => format!("{reason}: {}", sentence(finding)),
             None => reason,
         }
+    }
+}
+
+fn standing(followed: &Followed, service: &Service, conditions: &Conditions) -> String {
+    let ours = service.deployment(&followed.deployment_id);
+    let revision = followed.task_definition.rsplit('/').next().unwrap_or_default();
+    match ours {
+        Some(ours) if ours.is_in("FAILED") => {
+            format!("the deployment of {revision} FAILED; {}", conditions.missing())
+        }
+        _ if conditions.steady() && conditions.desired == 0 => {
+            format!("{revision} is steady, and no task is wanted")
+        }
+        _ if conditions.steady() => {
+            format!(
+                "{revision} is steady: {} of {} tasks healthy",
+                conditions.ready.len(),
+                conditions.desired
+            )
+        }
+        _ if conditions.healthy() => {
+            format!("{revision} is healthy, and earlier deployments are not gone: {}", conditions.missing())
+        }
+        _ => format!("{revision} is on its way: {}", conditions.missing()),
     }
 }
 

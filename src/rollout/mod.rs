@@ -40,4 +40,4 @@ pub use observation::{
     Container, Deployment, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
 pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
-pub use watch::watch;
+pub use watch::{look, watch};

@@ -12,6 +12,8 @@ pub enum WaitFor {
     Steady,
     /// Conditions 1 to 4.
     Healthy,
+    /// It is only looked at, and there is no outcome unless the service is gone.
+    Nothing,
 }
 
 /// How patient to be.

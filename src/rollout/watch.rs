@@ -81,8 +81,11 @@ pub async fn watch(
     }
 }
 
-/// One look: everything at the same time, so that the parts belong together.
-async fn look(
+/// One look: everything at the same time, so that the parts belong together. `started` is what its time counts from.
+///
+/// # Errors
+/// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the cluster or the service does not exist.
+pub async fn look(
     aws: &Aws,
     cluster: &str,
     service: &str,

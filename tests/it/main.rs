@@ -21,4 +21,5 @@ mod memory;
 mod proxy;
 mod push;
 mod sandbox;
+mod status;
 mod support;

@@ -86,7 +86,7 @@ fn an_annotation_holds_no_second_command() {
     hostile.gets = "x\n::set-output name=a::b\r%".to_owned();
     let mut check = check(None, vec![hostile]);
     check.file = "a,b:c\n::d.env".to_owned();
-    assert_snapshot!(annotations(&check), @"::error file=a%2Cb%3Ac%0A%3A%3Ad.env,line=1,col=8,title=env-quotes::quotes are part of the value. The container gets x%0A::set-output name=a::b%0D%25. Fix: remove the quotes, or put the value where quotes are not read, which is another place");
+    assert_snapshot!(annotations(&check), @"::error file=a%2Cb%3Ac %3A%3Ad.env,line=1,col=8,title=env-quotes::quotes are part of the value. The container gets x ::set-output name=a::b %25. Fix: remove the quotes, or put the value where quotes are not read, which is another place");
     // In the log itself no line begins with two colons but ours.
     let out = Buffer::default();
     let record = Record { time: at(0), service: None, event: Event::EnvFileChecked(check) };

@@ -1,0 +1,80 @@
+//! `landfall status`: how a service stands, and nothing is changed.
+
+use crate::sandbox::LongLived;
+use crate::support::{Landfall, writes};
+
+const HELLO: &str = "examples/hello/landfall.yml";
+
+#[test]
+fn a_service_is_shown_before_during_and_after_a_deployment() {
+    let sandbox = LongLived::start(&["--config", HELLO, "--scenario", "slow"]);
+    let status = |output: &str| {
+        let ran = sandbox.landfall(&["status", "--config", HELLO, "--output", output]).run().expect_code(0);
+        if output == "json" {
+            assert_eq!(writes(&ran.report()), Vec::<String>::new());
+        }
+        ran
+    };
+    let reason = |ran: &crate::support::Ran| {
+        ran.report()["services"][0]["reason"].as_str().expect("a reason").to_owned()
+    };
+    assert_eq!(reason(&status("json")), "hello:1 is steady: 2 of 2 tasks healthy");
+    let shown = status("plain").stdout();
+    assert!(shown.contains("hello: hello:1 is steady: 2 of 2 tasks healthy\n"), "{shown}");
+    assert!(shown.contains("  deployment        hello:1 PRIMARY COMPLETED: 2 of 2 running\n"), "{shown}");
+    assert_eq!(shown.matches("RUNNING, target healthy").count(), 2, "{shown}");
+    assert!(!shown.contains("(new)"), "nothing is new here: {shown}");
+
+    let deploy = ["deploy", "--config", HELLO, "--wait-for", "none"];
+    sandbox.landfall(&deploy).run().expect_code(0);
+    let during = reason(&status("json"));
+    assert!(during.starts_with("hello:2 is on its way: "), "{during}");
+    // Another run follows it to its end.
+    sandbox.landfall(&["deploy", "--config", HELLO]).run().expect_code(0);
+    assert_eq!(reason(&status("json")), "hello:2 is steady: 2 of 2 tasks healthy");
+}
+
+#[test]
+fn a_failure_that_goes_on_is_explained() {
+    let sandbox = LongLived::start(&["--config", HELLO, "--scenario", "image-not-found"]);
+    let deploy = ["deploy", "--config", HELLO, "--rollback", "never"];
+    sandbox.landfall(&deploy).run().expect_code(5);
+    let shown =
+        sandbox.landfall(&["status", "--config", HELLO, "--output", "plain"]).run().expect_code(0).stdout();
+    assert!(shown.contains("hello:2 is on its way"), "{shown}");
+    assert!(shown.contains("(image-not-found, "), "{shown}");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_one_clear_error() {
+    let sandbox = LongLived::start(&["--config", HELLO]);
+    let args = ["status", "--cluster", "demo", "--service", "nobody"];
+    let ran = sandbox.landfall(&args).run().expect_code(3);
+    assert!(ran.all().contains("there is no service nobody in cluster demo"), "{}", ran.all());
+    let ran = Landfall::new(&["status", "--service", "x"]).run().expect_code(2);
+    assert!(ran.all().contains("cluster"), "{}", ran.all());
+}
+
+/// Ctrl-C is how it is meant to end.
+#[cfg(unix)]
+#[test]
+fn watching_goes_on_until_a_signal_and_sees_the_next_deployment() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let sandbox = LongLived::start(&["--config", HELLO]);
+    let args = ["status", "--watch", "--config", HELLO, "--output", "json"];
+    let mut child = sandbox.landfall(&args).into_command().stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut until = |what: &str| {
+        let found = lines.by_ref().map(|line| line.expect("a line")).find(|line| line.contains(what));
+        found.unwrap_or_else(|| panic!("{what} was not told"))
+    };
+    until("task-definition/hello:1");
+    sandbox.landfall(&["deploy", "--config", HELLO, "--wait-for", "none"]).run().expect_code(0);
+    until("task-definition/hello:2");
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    until("run_finished");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
