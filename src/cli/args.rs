@@ -205,8 +205,8 @@ pub struct RolloutArgs {
     #[arg(long, env = "LANDFALL_ROLLBACK", value_enum)]
     pub rollback: Option<RollbackArg>,
     /// Send requests to this address throughout the rollout, to prove that none is lost
-    #[arg(long, env = "LANDFALL_PROBE", value_name = "URL", hide_env_values = true, value_parser = raw)]
-    pub probe: Option<Secret>,
+    #[arg(long, env = "LANDFALL_PROBE_URL", value_name = "URL", hide_env_values = true, value_parser = raw)]
+    pub probe_url: Option<Secret>,
     /// From one request of a probe to the next [default: 500ms]
     #[arg(long, env = "LANDFALL_PROBE_INTERVAL", value_name = "DURATION")]
     pub probe_interval: Option<String>,
@@ -285,7 +285,7 @@ impl DeployArgs {
             max_failed_tasks: self.rollout.max_failed_tasks,
             rollback: self.rollout.rollback.map(|rollback| matches!(rollback, RollbackArg::OnFailure)),
             probe: ProbeOverrides {
-                url: self.rollout.probe.clone().filter(|url| !url.expose().is_empty()),
+                url: self.rollout.probe_url.clone().filter(|url| !url.expose().is_empty()),
                 interval: given(&self.rollout.probe_interval),
             },
             only_images: false,

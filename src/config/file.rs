@@ -53,7 +53,8 @@ pub struct ServiceEntry {
     #[serde(default)]
     pub rollback: RollbackEntry,
     /// Requests that go on throughout the rollout, to prove that none is lost.
-    pub probe: Option<ProbeEntry>,
+    #[schemars(with = "Option<ProbeEntry>")]
+    pub probe: Option<Spanned<ProbeEntry>>,
     /// Reserved.
     #[schemars(skip)]
     pub service_definition: Option<Spanned<serde_json::Value>>,
@@ -154,8 +155,11 @@ pub fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Re
         return Err(Error::usage(format!("{}: `services` is empty", path.display()))
             .hint("Name at least one ECS service under `services:`."));
     }
-    for entry in file.services.values() {
+    for entry in file.services.values_mut() {
         refuse_reserved(path, entry)?;
+        if let Some(probe) = &mut entry.probe {
+            probe.value.written_at = Some(format!("{}:{}", path.display(), probe.referenced.line()));
+        }
     }
     for value in file.texts() {
         *value = interpolate(value, variables).map_err(|unresolved| {
@@ -182,7 +186,7 @@ impl ConfigFile {
 fn service_texts(entry: &mut ServiceEntry) -> impl Iterator<Item = &mut String> {
     let ServiceEntry { service, task_definition, wait, containers, probe, .. } = entry;
     let own = [service, task_definition, &mut wait.timeout, &mut wait.stall_timeout];
-    let probe = probe.iter_mut().flat_map(ProbeEntry::texts);
+    let probe = probe.iter_mut().flat_map(|probe| probe.value.texts());
     own.into_iter().flatten().chain(probe).chain(containers.values_mut().flat_map(container_texts))
 }
 

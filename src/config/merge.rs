@@ -149,7 +149,7 @@ fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Result<Config>
         .collect();
     if chosen.len() > 1 && overrides.name_one_service() {
         return Err(Error::usage(
-            "--service, --task-definition, --container, --image, --from, --env-file, --env, --secret and --probe concern one service",
+            "--service, --task-definition, --container, --image, --from, --env-file, --env, --secret and --probe-url concern one service",
         )
         .hint(format!("Choose one: landfall deploy {}.", known.join(" | "))));
     }
@@ -224,7 +224,7 @@ fn service(
         stall_timeout,
         max_failed_tasks: overrides.max_failed_tasks.or(entry.max_failed_tasks),
         rollback: overrides.rollback.unwrap_or(entry.rollback == RollbackEntry::OnFailure),
-        probe: overrides.probe.apply(entry.probe, &place("probe"))?,
+        probe: overrides.probe.apply(entry.probe.map(|probe| probe.value), &place("probe"))?,
         name,
     })
 }
@@ -374,6 +374,14 @@ mod tests {
         assert_eq!(push.from, Source::OciLayout { dir: "deploy/build".into(), reference: None });
         let store = config.env_store.unwrap();
         assert_eq!((store.bucket.as_str(), store.prefix.as_str()), ("deploy-env", "prod"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_probe_has_a_line() {
+        let text = FILE.replace("  worker: {}", "  worker:\n    probe: { url: 'http://a/', interval: 1ms }");
+        let error = load_text(&text, &only("worker")).unwrap_err();
+        let expected = "landfall.yml:13: services.worker.probe.interval is shorter than 50ms";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

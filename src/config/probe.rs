@@ -1,8 +1,8 @@
 //! The probe of a service: how `landfall.yml` and flags write it, and what is made of that.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -19,7 +19,7 @@ use crate::secret::Secret;
 const DEFAULT_INTERVAL: Duration = Duration::from_millis(500);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A probe is no load test.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 const EXPECTED: RangeInclusive<u16> = 200..=399;
 
 /// Requests that go on throughout a rollout, to prove that none is lost.
@@ -39,6 +39,9 @@ pub struct ProbeEntry {
     /// Headers to send: name -> value. `Host` replaces that of the address.
     #[serde(default)]
     pub headers: IndexMap<String, Scalar>,
+    /// `landfall.yml:7`, for messages.
+    #[serde(skip)]
+    pub(super) written_at: Option<String>,
 }
 
 /// What flags say about probes.
@@ -76,18 +79,22 @@ impl ProbeUrl {
     pub fn expose(&self) -> &Url {
         &self.0
     }
-}
 
-impl FromStr for ProbeUrl {
-    type Err = Error;
+    /// Whether it is on this machine, by its host alone.
+    pub fn is_local(&self) -> bool {
+        self.0.host_str().is_some_and(|host| {
+            let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        })
+    }
 
-    fn from_str(text: &str) -> Result<Self> {
+    fn read(place: &str, text: &str) -> Result<Self> {
         let url = Url::parse(text)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             // What was written is not repeated: it may hold a password.
             .ok_or_else(|| {
-                Error::usage("probe: the url is no HTTP address")
+                Error::usage(format!("{place} is no HTTP address"))
                     .hint("Write it as https://HOST/PATH, for example https://api.example.com/health.")
             })?;
         Ok(Self(url))
@@ -101,9 +108,8 @@ impl fmt::Display for ProbeUrl {
         let _ = shown.set_username("");
         let _ = shown.set_password(None);
         shown.set_fragment(None);
-        let query = shown.query().is_some();
         shown.set_query(None);
-        write!(f, "{shown}{}", if query { "?..." } else { "" })
+        write!(f, "{shown}")
     }
 }
 
@@ -116,7 +122,7 @@ impl fmt::Debug for ProbeUrl {
 impl ProbeEntry {
     /// Every text in which expressions are replaced.
     pub(super) fn texts(&mut self) -> impl Iterator<Item = &mut String> {
-        let Self { url, interval, timeout, expect, method, headers } = self;
+        let Self { url, interval, timeout, expect, method, headers, written_at: _ } = self;
         let own = [url, interval, timeout, method].into_iter().flatten();
         own.chain(expect.as_mut().map(Scalar::text_mut)).chain(headers.values_mut().map(Scalar::text_mut))
     }
@@ -132,6 +138,10 @@ impl ProbeOverrides {
             return Ok(None);
         }
         let entry = entry.unwrap_or_default();
+        let place = &match &entry.written_at {
+            Some(written_at) => format!("{written_at}: {place}"),
+            None => place.to_owned(),
+        };
         let Some(url) = self.url.as_ref().map(Secret::expose).or(entry.url.as_deref()) else {
             return Err(Error::usage(format!("{place} has no url"))
                 .hint("Say where the requests go: `url: https://HOST/PATH`."));
@@ -142,11 +152,11 @@ impl ProbeOverrides {
         let interval =
             time("interval", self.interval.as_deref().or(entry.interval.as_deref()), DEFAULT_INTERVAL)?;
         if interval < SHORTEST_INTERVAL {
-            return Err(Error::usage(format!("{place}.interval is shorter than 10ms"))
+            return Err(Error::usage(format!("{place}.interval is shorter than 50ms"))
                 .hint("A probe is no load test: 500ms is the default."));
         }
         Ok(Some(ProbeConfig {
-            url: url.parse()?,
+            url: ProbeUrl::read(&format!("{place}.url"), url)?,
             interval,
             timeout: time("timeout", entry.timeout.as_deref(), DEFAULT_TIMEOUT)?,
             expect: entry
@@ -232,7 +242,7 @@ mod tests {
     fn neither_passwords_nor_queries_nor_headers_are_shown() {
         let yaml = "{url: 'https://me:canary-1@a/h?key=canary-2#x', headers: {Authorization: canary-3}}";
         let found = probe(yaml, &ProbeOverrides::default()).unwrap().unwrap();
-        assert_eq!(found.url.to_string(), "https://a/h?...");
+        assert_eq!(found.url.to_string(), "https://a/h");
         assert_eq!(found.url.expose().password(), Some("canary-1"));
         assert!(!format!("{found:?}").contains("canary"), "{found:?}");
     }
@@ -243,7 +253,7 @@ mod tests {
             ("interval: 1s", "services.api.probe has no url"),
             ("url: 'ftp://canary/'", "no HTTP address"),
             ("url: 'user:canary@host'", "no HTTP address"),
-            ("{url: 'http://a', interval: 5ms}", "interval is shorter than 10ms"),
+            ("{url: 'http://a', interval: 49ms}", "interval is shorter than 50ms"),
             ("{url: 'http://a', timeout: soon}", "services.api.probe.timeout: `soon`"),
             ("{url: 'http://a', expect: 399-200}", "no range of HTTP statuses"),
             ("{url: 'http://a', expect: ok}", "no range of HTTP statuses"),

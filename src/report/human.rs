@@ -131,6 +131,10 @@ impl Human {
                 lines
             }
             Event::TaskChanged { task } => self.stopped_task(task, name),
+            Event::ProbeStarted { .. } | Event::ProbeRecovered { .. } => {
+                self.marked(Mark::Info, name, said())
+            }
+            Event::ProbeFailed(_) => self.marked(Mark::Failed, name, said()),
             Event::Healthy { .. } => self.marked(Mark::Done, name, said()),
             Event::RollbackStarted { .. } => {
                 let watch = |step: &StepState| step.step == Step::Watch && step.service == record.service;

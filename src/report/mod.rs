@@ -23,6 +23,7 @@ mod human;
 mod json;
 mod line;
 mod live;
+mod measured;
 mod plain;
 mod plan;
 mod record;

@@ -13,6 +13,7 @@
 //! | `changes` | what is new since the last look, as events |
 //! | `findings` | the failure catalogue (facts 5), and when waiting is pointless |
 //! | `zero_downtime` | how many tasks could serve at each look |
+//! | `probe` | requests that go on meanwhile, with a clock of their own |
 //! | `machine` | all of these together, and the outcome |
 //! | `watch` | the poller: looks at AWS, feeds the state machine; the only part with a clock and a network |
 
@@ -24,6 +25,7 @@ mod machine;
 mod memory;
 mod observation;
 mod policy;
+mod probe;
 mod stall;
 #[cfg(test)]
 mod testing;
@@ -40,4 +42,5 @@ pub use observation::{
     Container, Deployment, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
 pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub use probe::{Board, Probe};
 pub use watch::{look, watch};

@@ -3,22 +3,35 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::event::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport};
+use crate::event::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow};
 use crate::rollout::zero_downtime::millis;
 
-/// Counts requests. All times are since the first one was due.
+/// How many series of failures a report lists.
+const WINDOWS: usize = 50;
+/// How many series are told while they happen: an address that fails now and then must not fill a log.
+const TOLD: u32 = 10;
+
+/// Counts requests. All times are since the observation began.
 #[derive(Debug, Default)]
 pub(super) struct ProbeLog {
     sent: u64,
-    failed: u64,
     missed: u64,
-    latencies: Vec<Duration>,
+    answers: Vec<Answer>,
     kinds: BTreeMap<String, u64>,
     first: Option<Failure>,
     series: Option<Series>,
+    told: u32,
     last_start: Duration,
     longest_gap: Duration,
     ended: Duration,
+}
+
+/// What became of one request.
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    started: Duration,
+    /// How long the answer took; `None` for one that was not as expected.
+    took: Option<Duration>,
 }
 
 /// A request that was not answered as expected.
@@ -37,6 +50,7 @@ pub(super) struct Failure {
 struct Series {
     failed: u64,
     last_start: Duration,
+    told: bool,
 }
 
 /// What is worth an event.
@@ -63,31 +77,29 @@ impl ProbeLog {
 
     /// A request was answered as expected.
     pub fn succeeded(&mut self, started: Duration, took: Duration) -> Option<News> {
-        self.latencies.push(took);
+        self.answers.push(Answer { started, took: Some(took) });
         // A request that was started before the last failure says nothing about now.
         let series = self.series.take_if(|series| started > series.last_start)?;
-        Some(News::Recovered { started, failed: series.failed })
+        series.told.then_some(News::Recovered { started, failed: series.failed })
     }
 
     /// A request was not answered as expected.
     pub fn failed(&mut self, failure: Failure) -> Option<News> {
-        self.failed += 1;
+        self.answers.push(Answer { started: failure.started, took: None });
         *self.kinds.entry(failure.what.clone()).or_default() += 1;
         // A request can overtake another: what came to light first need not have been started first.
         if self.first.as_ref().is_none_or(|first| failure.started < first.started) {
             self.first = Some(failure.clone());
         }
-        match &mut self.series {
-            Some(series) => {
-                series.failed += 1;
-                series.last_start = series.last_start.max(failure.started);
-                None
-            }
-            None => {
-                self.series = Some(Series { failed: 1, last_start: failure.started });
-                Some(News::Failed(failure))
-            }
+        if let Some(series) = &mut self.series {
+            series.failed += 1;
+            series.last_start = series.last_start.max(failure.started);
+            return None;
         }
+        let told = self.told < TOLD;
+        self.told += u32::from(told);
+        self.series = Some(Series { failed: 1, last_start: failure.started, told });
+        told.then_some(News::Failed(failure))
     }
 
     /// No request is started any more.
@@ -100,7 +112,7 @@ impl ProbeLog {
         self.longest_gap = self.longest_gap.max(at.saturating_sub(self.last_start));
     }
 
-    /// What was measured. `updated` is the time of `UpdateService`.
+    /// What was measured. `updated` is the time of `UpdateService`, which the times of the report count from.
     pub fn report(&self, updated: Duration) -> ProbeReport {
         let mut failures: Vec<ProbeFailures> = self
             .kinds
@@ -108,26 +120,48 @@ impl ProbeLog {
             .map(|(what, count)| ProbeFailures { what: what.clone(), count: *count })
             .collect();
         failures.sort_by_key(|kind| std::cmp::Reverse(kind.count));
+        let (windows, windows_left_out) = windows(self.answers.clone(), updated);
         ProbeReport {
-            url: String::new(),
-            interval_ms: 0,
             duration_ms: millis(self.ended),
             sent: self.sent,
-            failed: self.failed,
-            first_failure: self.first.as_ref().map(|first| ProbeFailure {
-                at_ms: millis(first.started.saturating_sub(updated)),
-                what: first.what.clone(),
-                tasks: first.tasks.clone(),
-            }),
+            failed: self.kinds.values().sum(),
+            first_failure: self.first.as_ref().map(|first| first.since(updated)),
             failures,
-            latency: latency(self.latencies.clone()),
+            windows,
+            windows_left_out,
+            latency: latency(self.answers.iter().filter_map(|answer| answer.took).collect()),
             longest_gap_ms: millis(self.longest_gap),
             missed: self.missed,
-            checks: 0,
-            failed_before: None,
-            began_late: false,
+            ..ProbeReport::default()
         }
     }
+}
+
+impl Failure {
+    /// With its time since `updated`.
+    pub fn since(&self, updated: Duration) -> ProbeFailure {
+        let at_ms = millis(self.started.saturating_sub(updated));
+        ProbeFailure { at_ms, what: self.what.clone(), tasks: self.tasks.clone() }
+    }
+}
+
+/// Failures that follow each other in the order of their starts, and how many such series are beyond the limit.
+fn windows(mut answers: Vec<Answer>, updated: Duration) -> (Vec<ProbeWindow>, u64) {
+    answers.sort_by_key(|answer| answer.started);
+    let series = answers.chunk_by(|one, next| one.took.is_none() == next.took.is_none());
+    let mut windows: Vec<ProbeWindow> = series
+        .filter_map(|series| match series {
+            [first, .., last] | [first @ last] if first.took.is_none() => Some(ProbeWindow {
+                from_ms: millis(first.started.saturating_sub(updated)),
+                to_ms: millis(last.started.saturating_sub(updated)),
+                failed: series.len() as u64,
+            }),
+            _ => None,
+        })
+        .collect();
+    let left_out = windows.len().saturating_sub(WINDOWS) as u64;
+    windows.truncate(WINDOWS);
+    (windows, left_out)
 }
 
 /// Percentiles by nearest rank: each is a latency that was measured.
@@ -137,7 +171,7 @@ fn latency(mut all: Vec<Duration>) -> Option<ProbeLatency> {
         let rank = (all.len() * percent).div_ceil(100);
         all.get(rank.saturating_sub(1)).map(|found| millis(*found))
     };
-    Some(ProbeLatency { p50_ms: at(50)?, p90_ms: at(90)?, p99_ms: at(99)?, max_ms: at(100)? })
+    Some(ProbeLatency { p50_ms: at(50)?, p95_ms: at(95)?, p99_ms: at(99)?, max_ms: at(100)? })
 }
 
 #[cfg(test)]
@@ -156,17 +190,17 @@ mod tests {
     fn nothing_measured_is_no_evidence() {
         let report = ProbeLog::default().report(ms(0));
         assert_eq!((report.sent, report.failed, report.latency), (0, 0, None));
-        assert_eq!(report.doubt().as_deref(), Some("it sent no request"));
+        assert_eq!(report.doubt().as_deref(), Some("the probe sent no request"));
     }
 
     #[test]
     fn percentiles_are_latencies_that_were_measured() {
         let all: Vec<Duration> = (1..=100).rev().map(ms).collect();
-        let expected = ProbeLatency { p50_ms: 50, p90_ms: 90, p99_ms: 99, max_ms: 100 };
+        let expected = ProbeLatency { p50_ms: 50, p95_ms: 95, p99_ms: 99, max_ms: 100 };
         assert_eq!(latency(all), Some(expected));
-        let one = ProbeLatency { p50_ms: 7, p90_ms: 7, p99_ms: 7, max_ms: 7 };
+        let one = ProbeLatency { p50_ms: 7, p95_ms: 7, p99_ms: 7, max_ms: 7 };
         assert_eq!(latency(vec![ms(7)]), Some(one));
-        let two = ProbeLatency { p50_ms: 1, p90_ms: 9, p99_ms: 9, max_ms: 9 };
+        let two = ProbeLatency { p50_ms: 1, p95_ms: 9, p99_ms: 9, max_ms: 9 };
         assert_eq!(latency(vec![ms(9), ms(1)]), Some(two));
     }
 
@@ -188,6 +222,22 @@ mod tests {
         assert_eq!(report.failed, 4);
         let first = report.first_failure.unwrap();
         assert_eq!((first.at_ms, first.tasks.as_str()), (300, "tasks at 500"));
+        // The report goes by the order of the starts, in which an answer came between the first two.
+        let window = |from_ms, to_ms, failed| ProbeWindow { from_ms, to_ms, failed };
+        assert_eq!(report.windows, [window(300, 300, 1), window(800, 1300, 2), window(2800, 2800, 1)]);
+    }
+
+    #[test]
+    fn failures_now_and_then_fill_neither_a_log_nor_a_report() {
+        let mut log = ProbeLog::default();
+        let mut told = 0;
+        for at in (0..120).step_by(2) {
+            told += u32::from(log.failed(failure(at, "HTTP 500")).is_some());
+            told += u32::from(log.succeeded(ms(at + 1), ms(1)).is_some());
+        }
+        assert_eq!(told, 2 * TOLD, "each that is told has its end told");
+        let report = log.report(ms(0));
+        assert_eq!((report.failed, report.windows.len(), report.windows_left_out), (60, 50, 10));
     }
 
     #[test]
@@ -212,7 +262,21 @@ mod tests {
         let report = ProbeReport { interval_ms: 500, ..log.report(ms(0)) };
         assert_eq!((report.sent, report.missed, report.duration_ms), (4, 2, 4000));
         assert_eq!(report.longest_gap_ms, 1800);
-        assert_eq!(report.doubt().as_deref(), Some("no request was started for 1800 ms"));
+        assert_eq!(report.doubt().as_deref(), Some("the probe sent no request for 1800 ms"));
         assert_eq!(ProbeReport { interval_ms: 600, ..report }.doubt(), None, "three intervals are put up with");
+    }
+
+    #[test]
+    fn what_proves_nothing_says_why() {
+        let good = ProbeReport { sent: 9, interval_ms: 50, longest_gap_ms: 1_000, ..ProbeReport::default() };
+        assert_eq!(good.doubt(), None, "a second is put up with");
+        let late = ProbeReport { began_late: true, ..good.clone() };
+        assert_eq!(late.doubt().as_deref(), Some("the probe began after the update"));
+        let early = ProbeReport { ended_early: true, ..good.clone() };
+        assert_eq!(early.doubt().as_deref(), Some("the probe ended before the rollout was over"));
+        let dead = ProbeReport { failed: 9, failed_before: Some("HTTP 404".to_owned()), ..good.clone() };
+        assert!(!dead.shows_loss(), "it failed before the update just as it did after");
+        assert!(dead.doubt().unwrap().ends_with("before anything was changed (HTTP 404)"));
+        assert!(ProbeReport { failed: 1, ..good }.shows_loss());
     }
 }
