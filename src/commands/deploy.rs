@@ -36,7 +36,11 @@ pub fn aws_settings(s3_path_style: bool, registry_endpoint: Option<String>) -> A
 ///
 /// # Errors
 /// What kept the run from going on; the caller tells it.
-pub async fn deploy(mut request: DeployRequest, events: &Emitter, interrupt: &CancellationToken) -> Result<()> {
+pub async fn deploy(
+    mut request: DeployRequest,
+    events: &Emitter,
+    interrupt: &CancellationToken,
+) -> Result<()> {
     let mut settings =
         AwsSettings { region: request.config.region.clone(), told: events.for_calls(), ..request.aws };
     let sandbox = match &request.sandbox {

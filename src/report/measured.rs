@@ -65,42 +65,44 @@ fn requests(probe: &ProbeReport) -> String {
         let gap = duration(probe.longest_gap_ms);
         return format!("none of {} requests failed ({latency}longest gap {gap}{missed})", probe.sent);
     }
-    let kinds: Vec<String> =
-        probe.failures.iter().map(|kind| format!("{} {}", kind.count, kind.what)).collect();
-    let mut text = format!(
-        "{} of {} requests failed{missed} ({}), {}",
-        probe.failed,
-        probe.sent,
-        kinds.join(", "),
-        series(probe)
-    );
+    let kinds = match probe.failures.as_slice() {
+        [only] => only.what.clone(),
+        several => {
+            several.iter().map(|kind| format!("{} {}", kind.count, kind.what)).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let number = format!("{} of {} requests failed ({kinds}{missed})", probe.failed, probe.sent);
+    let mut text = match probe.windows.as_slice() {
+        [only] if only.from_ms == only.to_ms => {
+            format!("{number} {} after the update", duration(only.from_ms))
+        }
+        [only] => format!("{number} {} after the update", when(only)),
+        several => format!("{number}: {}", series(several, probe.failed)),
+    };
     if let Some(first) = &probe.first_failure {
         text.push_str(&format!("; at the first, {}", first.tasks));
     }
     text
 }
 
-/// `from 41.0 s to 44.5 s after the update`, or of several series `12 from 41.0 s to 44.5 s, 1 at 50.0 s, ...`
-fn series(probe: &ProbeReport) -> String {
-    let when = |window: &ProbeWindow| {
-        if window.from_ms == window.to_ms {
-            format!("at {}", duration(window.from_ms))
-        } else {
-            format!("from {} to {}", duration(window.from_ms), duration(window.to_ms))
-        }
-    };
-    if let [only] = probe.windows.as_slice() {
-        return format!("{} after the update", when(only));
+/// `from 41.0 s to 44.5 s`
+fn when(window: &ProbeWindow) -> String {
+    if window.from_ms == window.to_ms {
+        format!("at {}", duration(window.from_ms))
+    } else {
+        format!("from {} to {}", duration(window.from_ms), duration(window.to_ms))
     }
-    let mut each: Vec<String> = probe
-        .windows
-        .iter()
-        .take(SERIES)
-        .map(|window| format!("{} {}", window.failed, when(window)))
-        .collect();
-    let told: u64 = probe.windows.iter().take(SERIES).map(|window| window.failed).sum();
-    if told < probe.failed {
-        each.push(format!("{} later", probe.failed - told));
+}
+
+/// `8 from 41.0 s to 44.5 s, 1 at 50.0 s after the update, 3 later`
+fn series(windows: &[ProbeWindow], failed: u64) -> String {
+    let told = windows.iter().take(SERIES);
+    let each: Vec<String> =
+        told.clone().map(|window| format!("{} {}", window.failed, when(window))).collect();
+    let mut text = format!("{} after the update", each.join(", "));
+    let later = failed.saturating_sub(told.map(|window| window.failed).sum());
+    if later > 0 {
+        text.push_str(&format!(", {later} later"));
     }
-    format!("{} after the update", each.join(", "))
+    text
 }

@@ -263,7 +263,11 @@ mod tests {
         assert_eq!((report.sent, report.missed, report.duration_ms), (4, 2, 4000));
         assert_eq!(report.longest_gap_ms, 1800);
         assert_eq!(report.doubt().as_deref(), Some("the probe sent no request for 1800 ms"));
-        assert_eq!(ProbeReport { interval_ms: 600, ..report }.doubt(), None, "three intervals are put up with");
+        assert_eq!(
+            ProbeReport { interval_ms: 600, ..report }.doubt(),
+            None,
+            "three intervals are put up with"
+        );
     }
 
     #[test]

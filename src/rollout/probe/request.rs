@@ -123,3 +123,154 @@ fn cut(error: &reqwest::Error) -> String {
 fn io_kind(cause: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     cause.downcast_ref::<io::Error>().map(io::Error::kind).filter(|kind| *kind != io::ErrorKind::Other)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::config::{Overrides, load};
+
+    /// The probe of a configuration file, with `URL` replaced.
+    fn requester(probe: &str, url: &str) -> Requester {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("landfall.yml");
+        let probe = probe.replace("URL", url);
+        let text = format!("version: 1\ncluster: c\nservices:\n  api:\n    probe: {probe}\n");
+        std::fs::write(&file, text).unwrap();
+        let config = load(Some(&file), &Overrides::default(), &HashMap::new()).unwrap();
+        Requester::new(config.services[0].probe.as_ref().unwrap()).unwrap()
+    }
+
+    async fn listen() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/health", listener.local_addr().unwrap());
+        (listener, url)
+    }
+
+    /// The head of the next request, and where its answer goes.
+    async fn next(listener: &TcpListener) -> (String, TcpStream) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        (String::from_utf8(head).unwrap(), stream)
+    }
+
+    /// What one request comes to when the server answers with these bytes and closes.
+    async fn answered(probe: &str, answer: &[u8]) -> Result<(), String> {
+        let (listener, url) = listen().await;
+        let requester = requester(probe, &url);
+        let serve = async {
+            let (_, mut stream) = next(&listener).await;
+            // One who has read enough may be gone.
+            let _ = stream.write_all(answer).await;
+        };
+        tokio::join!(requester.send(), serve).0
+    }
+
+    #[tokio::test]
+    async fn statuses_are_judged_by_what_is_expected() {
+        let status = async |probe: &str, status: &str| {
+            let answer = format!(
+                "HTTP/1.1 {status} x\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\nok"
+            );
+            answered(probe, answer.as_bytes()).await
+        };
+        let any = "{ url: URL }";
+        assert_eq!(status(any, "200").await, Ok(()));
+        // It is not followed: nobody listens there.
+        assert_eq!(status(any, "302").await, Ok(()));
+        assert_eq!(status("{ url: URL, expect: 200-299 }", "302").await, Err("HTTP 302".to_owned()));
+        assert_eq!(status("{ url: URL, expect: '200, 404' }", "404").await, Ok(()));
+        assert_eq!(status(any, "503").await, Err("HTTP 503".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_none() {
+        let any = "{ url: URL }";
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", "the answer broke off"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "the answer broke off"),
+            ("HTTP/1.1 200 OK\r\nConte", "connection closed before an answer"),
+            ("", "connection closed before an answer"),
+        ] {
+            assert_eq!(answered(any, answer.as_bytes()).await, Err(expected.to_owned()), "{answer:?}");
+        }
+        // Without a length, the end of the connection is the end of the answer.
+        assert_eq!(answered(any, b"HTTP/1.1 200 OK\r\n\r\nok").await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn more_than_a_mebibyte_is_not_read() {
+        let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n".to_vec();
+        answer.resize(answer.len() + 2 * BODY_LIMIT, b'x');
+        assert_eq!(answered("{ url: URL }", &answer).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_told_as_such() {
+        let (listener, url) = listen().await;
+        let requester = requester("{ url: URL }", &url);
+        drop(listener);
+        assert_eq!(requester.send().await, Err("connection refused".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_reset_is_told_as_such() {
+        let (listener, url) = listen().await;
+        let requester = requester("{ url: URL }", &url);
+        let serve = async {
+            // Closing with something unread resets the connection.
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u8().await.unwrap();
+        };
+        assert_eq!(tokio::join!(requester.send(), serve).0, Err("connection reset".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_speaks_no_tls_is_no_connection() {
+        let (listener, url) = listen().await;
+        let requester = requester("{ url: URL }", &url.replace("http:", "https:"));
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        };
+        assert_eq!(tokio::join!(requester.send(), serve).0, Err("no connection".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn every_request_has_a_connection_of_its_own_and_the_headers_that_were_asked_for() {
+        let (listener, url) = listen().await;
+        let url = url.replace("http://", "http://me:pass@") + "?key=1";
+        let requester = requester("{ url: 'URL', headers: { X-Token: t, Host: api.example.com } }", &url);
+        let serve = async {
+            let (mut heads, mut open) = (Vec::new(), Vec::new());
+            for _ in 0..2 {
+                // Had the second request come over the first one's connection, no second would be accepted.
+                let (head, mut stream) = next(&listener).await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                heads.push(head);
+                open.push(stream);
+            }
+            heads
+        };
+        let send = async {
+            assert_eq!(requester.send().await, Ok(()));
+            assert_eq!(requester.send().await, Ok(()));
+        };
+        let ((), heads) = tokio::join!(send, serve);
+        for head in heads {
+            let lower = head.to_lowercase();
+            assert!(head.starts_with("GET /health?key=1 HTTP/1.1\r\n"), "{head}");
+            for line in ["connection: close", "x-token: t", "host: api.example.com", "authorization: basic "]
+            {
+                assert_eq!(lower.matches(&format!("\r\n{line}")).count(), 1, "{line} in {head}");
+            }
+        }
+    }
+}

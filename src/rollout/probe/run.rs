@@ -76,7 +76,8 @@ impl Probe {
         } else {
             events.emit(Event::ProbeStarted { url: url.clone(), interval_ms });
         }
-        let report = ProbeReport { url, interval_ms, checks, failed_before, began_late, ..ProbeReport::default() };
+        let report =
+            ProbeReport { url, interval_ms, checks, failed_before, began_late, ..ProbeReport::default() };
         let clock = Clock { begun: Instant::now(), updated: Arc::default() };
         let stop = CancellationToken::new();
         let running = {
@@ -155,7 +156,8 @@ async fn run<F: Future<Output = Result<(), String>>>(
     let mut log = ProbeLog::default();
     let mut under_way = FuturesUnordered::new();
     let mut due = 0;
-    let take_in = |log: &mut ProbeLog, (started, tasks, result): (Duration, String, Result<Duration, String>)| {
+    let take_in = |log: &mut ProbeLog,
+                   (started, tasks, result): (Duration, String, Result<Duration, String>)| {
         let news = match result {
             Ok(took) => log.succeeded(started, took),
             Err(what) => log.failed(Failure { started, what, tasks }),
