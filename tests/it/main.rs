@@ -18,6 +18,7 @@ mod env_store;
 mod images;
 #[cfg(target_os = "linux")]
 mod memory;
+mod probe;
 mod proxy;
 mod push;
 mod sandbox;
