@@ -128,6 +128,17 @@ impl Ministack {
     /// Creates a service of two tasks that run `image`, a local image of the engine, as tag `v1`,
     /// and waits until both answer through the load balancer.
     pub async fn web_service(&self, name: &str, image: &str) -> WebService {
+        self.web_service_of(name, image, 2, (100, 200)).await
+    }
+
+    /// The same with so many tasks and these `minimumHealthyPercent` and `maximumPercent`.
+    pub async fn web_service_of(
+        &self,
+        name: &str,
+        image: &str,
+        tasks: u32,
+        (minimum, maximum): (u32, u32),
+    ) -> WebService {
         self.create_repository(name).await;
         let reference = format!("{}/{name}:v1", self.registry());
         docker(&["tag", image, &reference]);
@@ -190,20 +201,20 @@ impl Ministack {
             json!({
                 "cluster": name, "serviceName": name,
                 "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"],
-                "desiredCount": 2, "launchType": "FARGATE",
+                "desiredCount": tasks, "launchType": "FARGATE",
                 "networkConfiguration": {"awsvpcConfiguration": {
                     "subnets": ["subnet-00000001", "subnet-00000002"],
                     "securityGroups": ["sg-00000001"], "assignPublicIp": "ENABLED"}},
                 "loadBalancers": [{"targetGroupArn": target_group, "containerName": "web", "containerPort": 8080}],
-                "deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 200}
+                "deploymentConfiguration": {"minimumHealthyPercent": minimum, "maximumPercent": maximum}
             }),
         )
         .await;
         // By path: ministack takes `/health` for itself whatever the Host says.
         let url = format!("{}/_alb/{name}/", self.endpoint);
         // ministack calls a first deployment COMPLETED at once, with no task running yet; what
-        // counts is that both tasks run and the balancer answers.
-        self.wait(name, |service| service["runningCount"] == 2).await;
+        // counts is that its tasks run and the balancer answers.
+        self.wait(name, |service| service["runningCount"] == tasks).await;
         until(|| async {
             let answer = self.http.get(&url).send().await.expect("ministack answers");
             answer.status().is_success().then_some(())
