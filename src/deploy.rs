@@ -174,9 +174,6 @@ impl Deployment<'_> {
             }
         };
         let started = Instant::now();
-        if let Some(probe) = &probe {
-            probe.updated();
-        }
         self.events.emit(Event::ServiceUpdated {
             deployment_id: deployment_id.clone(),
             task_definition: revision.clone(),

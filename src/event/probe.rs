@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Requests that went on throughout a rollout, and what became of them.
+/// Requests that went on throughout a rollout, and what became of them. Times count from the first of them, which is
+/// sent just before `UpdateService`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeReport {
     /// Where they went, without user, password and query.
@@ -55,7 +56,7 @@ fn is_zero(count: &u64) -> bool {
 /// A request that was not answered as expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeFailure {
-    /// When it was started; 0 for one that was under way when the service was updated.
+    /// When it was started, since just before `UpdateService`.
     pub at_ms: u64,
     /// `HTTP 502`, `connection refused`, `timed out`, ...
     pub what: String,
@@ -104,11 +105,11 @@ impl ProbeReport {
 
     /// Why it cannot prove that no request was lost, where it cannot; for a person.
     pub fn doubt(&self) -> Option<String> {
-        if let Some(what) = &self.failed_before {
-            return Some(format!("the probe failed before anything was changed ({what})"));
-        }
         if self.began_late {
             return Some("the probe began after the update".to_owned());
+        }
+        if let Some(what) = &self.failed_before {
+            return Some(format!("the probe failed before anything was changed ({what})"));
         }
         if self.sent == 0 {
             return Some("the probe sent no request".to_owned());

@@ -112,20 +112,20 @@ impl ProbeLog {
         self.longest_gap = self.longest_gap.max(at.saturating_sub(self.last_start));
     }
 
-    /// What was measured. `updated` is the time of `UpdateService`, which the times of the report count from.
-    pub fn report(&self, updated: Duration) -> ProbeReport {
+    /// What was measured.
+    pub fn report(&self) -> ProbeReport {
         let mut failures: Vec<ProbeFailures> = self
             .kinds
             .iter()
             .map(|(what, count)| ProbeFailures { what: what.clone(), count: *count })
             .collect();
         failures.sort_by_key(|kind| std::cmp::Reverse(kind.count));
-        let (windows, windows_left_out) = windows(self.answers.clone(), updated);
+        let (windows, windows_left_out) = windows(self.answers.clone());
         ProbeReport {
             duration_ms: millis(self.ended),
             sent: self.sent,
             failed: self.kinds.values().sum(),
-            first_failure: self.first.as_ref().map(|first| first.since(updated)),
+            first_failure: self.first.as_ref().map(Failure::told),
             failures,
             windows,
             windows_left_out,
@@ -138,22 +138,21 @@ impl ProbeLog {
 }
 
 impl Failure {
-    /// With its time since `updated`.
-    pub fn since(&self, updated: Duration) -> ProbeFailure {
-        let at_ms = millis(self.started.saturating_sub(updated));
-        ProbeFailure { at_ms, what: self.what.clone(), tasks: self.tasks.clone() }
+    /// As an event has it.
+    pub fn told(&self) -> ProbeFailure {
+        ProbeFailure { at_ms: millis(self.started), what: self.what.clone(), tasks: self.tasks.clone() }
     }
 }
 
 /// Failures that follow each other in the order of their starts, and how many such series are beyond the limit.
-fn windows(mut answers: Vec<Answer>, updated: Duration) -> (Vec<ProbeWindow>, u64) {
+fn windows(mut answers: Vec<Answer>) -> (Vec<ProbeWindow>, u64) {
     answers.sort_by_key(|answer| answer.started);
     let series = answers.chunk_by(|one, next| one.took.is_none() == next.took.is_none());
     let mut windows: Vec<ProbeWindow> = series
         .filter_map(|series| match series {
             [first, .., last] | [first @ last] if first.took.is_none() => Some(ProbeWindow {
-                from_ms: millis(first.started.saturating_sub(updated)),
-                to_ms: millis(last.started.saturating_sub(updated)),
+                from_ms: millis(first.started),
+                to_ms: millis(last.started),
                 failed: series.len() as u64,
             }),
             _ => None,
@@ -188,7 +187,7 @@ mod tests {
 
     #[test]
     fn nothing_measured_is_no_evidence() {
-        let report = ProbeLog::default().report(ms(0));
+        let report = ProbeLog::default().report();
         assert_eq!((report.sent, report.failed, report.latency), (0, 0, None));
         assert_eq!(report.doubt().as_deref(), Some("the probe sent no request"));
     }
@@ -216,15 +215,15 @@ mod tests {
         assert_eq!(log.succeeded(ms(2000), ms(5)), Some(News::Recovered { started: ms(2000), failed: 3 }));
         assert_eq!(log.succeeded(ms(2500), ms(5)), None);
         assert!(log.failed(failure(3000, "HTTP 503")).is_some(), "a new series");
-        let report = log.report(ms(200));
+        let report = log.report();
         let kinds: Vec<_> = report.failures.iter().map(|kind| (kind.what.as_str(), kind.count)).collect();
         assert_eq!(kinds, [("HTTP 502", 2), ("HTTP 503", 1), ("timed out", 1)]);
         assert_eq!(report.failed, 4);
         let first = report.first_failure.unwrap();
-        assert_eq!((first.at_ms, first.tasks.as_str()), (300, "tasks at 500"));
+        assert_eq!((first.at_ms, first.tasks.as_str()), (500, "tasks at 500"));
         // The report goes by the order of the starts, in which an answer came between the first two.
         let window = |from_ms, to_ms, failed| ProbeWindow { from_ms, to_ms, failed };
-        assert_eq!(report.windows, [window(300, 300, 1), window(800, 1300, 2), window(2800, 2800, 1)]);
+        assert_eq!(report.windows, [window(500, 500, 1), window(1000, 1500, 2), window(3000, 3000, 1)]);
     }
 
     #[test]
@@ -236,7 +235,7 @@ mod tests {
             told += u32::from(log.succeeded(ms(at + 1), ms(1)).is_some());
         }
         assert_eq!(told, 2 * TOLD, "each that is told has its end told");
-        let report = log.report(ms(0));
+        let report = log.report();
         assert_eq!((report.failed, report.windows.len(), report.windows_left_out), (60, 50, 10));
     }
 
@@ -245,9 +244,8 @@ mod tests {
         let mut log = ProbeLog::default();
         log.failed(failure(900, "HTTP 502"));
         log.failed(failure(100, "timed out"));
-        let first = log.report(ms(400)).first_failure.unwrap();
-        // Before the update was accepted: it was under way.
-        assert_eq!((first.what.as_str(), first.at_ms), ("timed out", 0));
+        let first = log.report().first_failure.unwrap();
+        assert_eq!((first.what.as_str(), first.at_ms), ("timed out", 100));
     }
 
     #[test]
@@ -256,10 +254,10 @@ mod tests {
         for at in [0, 500, 1700, 2200] {
             log.started(ms(at));
         }
-        assert_eq!(log.report(ms(0)).longest_gap_ms, 1200);
+        assert_eq!(log.report().longest_gap_ms, 1200);
         log.missed(2);
         log.ended(ms(4000));
-        let report = ProbeReport { interval_ms: 500, ..log.report(ms(0)) };
+        let report = ProbeReport { interval_ms: 500, ..log.report() };
         assert_eq!((report.sent, report.missed, report.duration_ms), (4, 2, 4000));
         assert_eq!(report.longest_gap_ms, 1800);
         assert_eq!(report.doubt().as_deref(), Some("the probe sent no request for 1800 ms"));

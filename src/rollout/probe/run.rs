@@ -1,6 +1,6 @@
 //! [`Probe`]: the clock of the requests, and what comes of them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -26,33 +26,15 @@ const UNDER_WAY: usize = 64;
 /// Requests that go on by themselves until [`Probe::finish`]; dropping it ends them at once.
 #[derive(Debug)]
 pub struct Probe {
-    clock: Clock,
     stop: CancellationToken,
     running: AbortOnDropHandle<ProbeLog>,
     /// What is known before the end.
     report: ProbeReport,
 }
 
-/// The two instants that everything is counted from.
-#[derive(Debug, Clone)]
-struct Clock {
-    begun: Instant,
-    updated: Arc<OnceLock<Duration>>,
-}
-
-impl Clock {
-    fn now(&self) -> Duration {
-        self.begun.elapsed()
-    }
-
-    /// The time of `UpdateService`; before it, and without one, the beginning of the observation.
-    fn updated(&self) -> Duration {
-        self.updated.get().copied().unwrap_or_default()
-    }
-}
-
 impl Probe {
-    /// Sees whether the address answers, and begins the observation. `began_late` says that the service has been updated
+    /// Sees whether the address answers, and begins the observation, which all times of its report count from:
+    /// `UpdateService` is to follow at once. `began_late` says that the service has been updated
     /// already.
     ///
     /// # Errors
@@ -69,8 +51,9 @@ impl Probe {
         let url = config.url.to_string();
         let interval_ms = millis(config.interval);
         if let Some(what) = &failed_before {
+            let when = if began_late { "already" } else { "before anything was changed" };
             events.warn(
-                format!("zero downtime cannot be proven: the probe failed before anything was changed ({url}: {what})"),
+                format!("zero downtime cannot be proven: the probe failed {when} ({url}: {what})"),
                 Some("See whether the address can be reached from here, and what `expect` says."),
             );
         } else {
@@ -78,28 +61,25 @@ impl Probe {
         }
         let report =
             ProbeReport { url, interval_ms, checks, failed_before, began_late, ..ProbeReport::default() };
-        let clock = Clock { begun: Instant::now(), updated: Arc::default() };
+        let begun = Instant::now();
         let stop = CancellationToken::new();
         let running = {
-            let (clock, stop, interval) = (clock.clone(), stop.clone(), config.interval);
+            let (stop, interval) = (stop.clone(), config.interval);
             let (board, events) = (board.clone(), events.clone());
+            // What failed before is told already, and is no news.
+            let tells = report.failed_before.is_none();
             let send = move || {
                 let requester = requester.clone();
                 async move { limited(&requester).await }
             };
-            let tell = {
-                let clock = clock.clone();
-                move |news| events.emit(event(news, clock.updated()))
+            let tell = move |news: News| {
+                if tells {
+                    events.emit(news.into());
+                }
             };
-            tokio::spawn(async move { run(&clock, interval, &stop, send, || board.text(), tell).await })
+            tokio::spawn(async move { run(begun, interval, &stop, send, || board.text(), tell).await })
         };
-        Ok(Self { clock, stop, running: AbortOnDropHandle::new(running), report })
-    }
-
-    /// `UpdateService` was accepted just now.
-    pub fn updated(&self) {
-        // Only the first counts: a rollback is a part of the same rollout.
-        let _ = self.clock.updated.set(self.clock.now());
+        Ok(Self { stop, running: AbortOnDropHandle::new(running), report })
     }
 
     /// Starts no further request, waits for the answers that are still to come, and says what was measured.
@@ -108,7 +88,7 @@ impl Probe {
         self.stop.cancel();
         // One that broke off by itself has measured nothing, and that is what its report says.
         let log = self.running.await.unwrap_or_default();
-        let measured = log.report(self.clock.updated());
+        let measured = log.report();
         let ProbeReport { url, interval_ms, checks, failed_before, began_late, .. } = self.report;
         ProbeReport { url, interval_ms, checks, failed_before, began_late, ended_early: !over, ..measured }
     }
@@ -134,11 +114,11 @@ async fn limited(requester: &Requester) -> Result<(), String> {
     timeout(requester.limit(), requester.send()).await.unwrap_or_else(|_| Err("timed out".to_owned()))
 }
 
-fn event(news: News, updated: Duration) -> Event {
-    match news {
-        News::Failed(failure) => Event::ProbeFailed(failure.since(updated)),
-        News::Recovered { started, failed } => {
-            Event::ProbeRecovered { at_ms: millis(started.saturating_sub(updated)), failed }
+impl From<News> for Event {
+    fn from(news: News) -> Self {
+        match news {
+            News::Failed(failure) => Self::ProbeFailed(failure.told()),
+            News::Recovered { started, failed } => Self::ProbeRecovered { at_ms: millis(started), failed },
         }
     }
 }
@@ -146,7 +126,7 @@ fn event(news: News, updated: Duration) -> Event {
 /// Starts a request at `begun + n * interval` for every n, whatever became of those before, until `stop`; then waits
 /// for those under way.
 async fn run<F: Future<Output = Result<(), String>>>(
-    clock: &Clock,
+    begun: Instant,
     interval: Duration,
     stop: &CancellationToken,
     send: impl Fn() -> F,
@@ -169,8 +149,8 @@ async fn run<F: Future<Output = Result<(), String>>>(
             // The clock first: nothing that comes in may hold a request up.
             biased;
             () = stop.cancelled() => break,
-            () = sleep_until(clock.begun + interval.saturating_mul(due)) => {
-                let now = clock.now();
+            () = sleep_until(begun + interval.saturating_mul(due)) => {
+                let now = begun.elapsed();
                 let next = intervals(now, interval) + 1;
                 log.missed(u64::from(next.saturating_sub(due).saturating_sub(1)));
                 due = next.max(due + 1);
@@ -181,14 +161,14 @@ async fn run<F: Future<Output = Result<(), String>>>(
                 log.started(now);
                 let (request, tasks) = (send(), tasks());
                 under_way.push(async move {
-                    let result = request.await.map(|()| clock.now().saturating_sub(now));
+                    let result = request.await.map(|()| begun.elapsed().saturating_sub(now));
                     (now, tasks, result)
                 });
             }
             Some(answer) = under_way.next() => take_in(&mut log, answer),
         }
     }
-    log.ended(clock.now());
+    log.ended(begun.elapsed());
     while let Some(answer) = under_way.next().await {
         take_in(&mut log, answer);
     }
@@ -218,7 +198,7 @@ mod tests {
         duration: Duration,
         answer: impl Fn(u64) -> (Duration, Result<(), String>),
     ) -> (ProbeReport, Vec<News>) {
-        let clock = Clock { begun: Instant::now(), updated: Arc::default() };
+        let begun = Instant::now();
         let stop = CancellationToken::new();
         let (number, told) = (Cell::new(0), RefCell::new(Vec::new()));
         let send = || {
@@ -228,14 +208,14 @@ mod tests {
                 result
             }
         };
-        let tasks = || format!("as at {} ms", millis(clock.now()));
+        let tasks = || format!("as at {} ms", millis(begun.elapsed()));
         let ending = async {
             tokio::time::sleep(duration).await;
             stop.cancel();
         };
         let tell = |news| told.borrow_mut().push(news);
-        let (log, ()) = tokio::join!(run(&clock, INTERVAL, &stop, send, tasks, tell), ending);
-        let report = ProbeReport { interval_ms: 100, ..log.report(Duration::ZERO) };
+        let (log, ()) = tokio::join!(run(begun, INTERVAL, &stop, send, tasks, tell), ending);
+        let report = ProbeReport { interval_ms: 100, ..log.report() };
         (report, told.into_inner())
     }
 
@@ -259,7 +239,7 @@ mod tests {
         .await;
         let tasks = "as at 300 ms".to_owned();
         let first = Failure { started: ms(300), what: "HTTP 502".to_owned(), tasks };
-        assert_eq!(report.first_failure, Some(first.since(ms(0))));
+        assert_eq!(report.first_failure, Some(first.told()));
         assert_eq!(told, [News::Failed(first), News::Recovered { started: ms(600), failed: 3 }]);
         assert_eq!((report.sent, report.failed), (10, 3));
         let windows: Vec<_> = report.windows.iter().map(|w| (w.from_ms, w.to_ms, w.failed)).collect();
@@ -277,9 +257,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_that_this_machine_slept_through_is_a_gap() {
-        let clock = Clock { begun: Instant::now(), updated: Arc::default() };
+        let begun = Instant::now();
         let stop = CancellationToken::new();
-        let running = run(&clock, INTERVAL, &stop, async || Ok(()), String::new, |_| {});
+        let running = run(begun, INTERVAL, &stop, async || Ok(()), String::new, |_| {});
         let ending = async {
             tokio::time::sleep(ms(250)).await;
             // The clock jumps, and no timer has fired on the way.
@@ -288,7 +268,7 @@ mod tests {
             stop.cancel();
         };
         let (log, ()) = tokio::join!(running, ending);
-        let report = ProbeReport { interval_ms: 100, ..log.report(Duration::ZERO) };
+        let report = ProbeReport { interval_ms: 100, ..log.report() };
         // At 0, 100, 200, 2750 and 2800.
         assert_eq!((report.sent, report.missed, report.longest_gap_ms), (5, 24, 2_550));
         assert_eq!(report.doubt().as_deref(), Some("the probe sent no request for 2550 ms"));

@@ -23,6 +23,15 @@ pub struct WebService {
     pub url: String,
 }
 
+/// What a service consists of.
+pub struct Shape<'a> {
+    pub tasks: u32,
+    /// `minimumHealthyPercent` and `maximumPercent`.
+    pub percents: (u32, u32),
+    /// Containers of each task besides the one that answers.
+    pub beside: &'a [Value],
+}
+
 impl Ministack {
     pub fn connect() -> Self {
         Self { endpoint: part("LANDFALL_E2E_MINISTACK"), http: reqwest::Client::new() }
@@ -128,17 +137,12 @@ impl Ministack {
     /// Creates a service of two tasks that run `image`, a local image of the engine, as tag `v1`,
     /// and waits until both answer through the load balancer.
     pub async fn web_service(&self, name: &str, image: &str) -> WebService {
-        self.web_service_of(name, image, 2, (100, 200)).await
+        self.web_service_of(name, image, &Shape { tasks: 2, percents: (100, 200), beside: &[] }).await
     }
 
-    /// The same with so many tasks and these `minimumHealthyPercent` and `maximumPercent`.
-    pub async fn web_service_of(
-        &self,
-        name: &str,
-        image: &str,
-        tasks: u32,
-        (minimum, maximum): (u32, u32),
-    ) -> WebService {
+    /// The same in another shape.
+    pub async fn web_service_of(&self, name: &str, image: &str, shape: &Shape<'_>) -> WebService {
+        let Shape { tasks, percents: (minimum, maximum), beside } = *shape;
         self.create_repository(name).await;
         let reference = format!("{}/{name}:v1", self.registry());
         docker(&["tag", image, &reference]);
@@ -181,6 +185,12 @@ impl Ministack {
             ],
         )
         .await;
+        let mut containers = vec![json!({
+            "name": "web", "image": reference, "essential": true,
+            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
+            "environment": [{"name": "GREETING", "value": "hello"}]
+        })];
+        containers.extend_from_slice(beside);
         let registered = self
             .ecs(
                 "RegisterTaskDefinition",
@@ -188,11 +198,7 @@ impl Ministack {
                     "family": name, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
                     "cpu": "256", "memory": "512",
                     "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/exec"),
-                    "containerDefinitions": [{
-                        "name": "web", "image": reference, "essential": true,
-                        "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
-                        "environment": [{"name": "GREETING", "value": "hello"}]
-                    }]
+                    "containerDefinitions": containers
                 }),
             )
             .await;
