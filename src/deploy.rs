@@ -6,11 +6,12 @@
 //! by listing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
+use tokio::time::Instant;
 
-use crate::aws::{Aws, LiveService, Updated};
+use crate::aws::{Aws, LiveService, Updated, Watching};
 use crate::config::{Config, ServiceConfig, WaitFor};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, Result};
@@ -23,6 +24,9 @@ use crate::rollout::{self, Board, Followed, Outcome, Policy, Probe, Rollout, Und
 
 /// How much longer than the health check's grace period nothing may move.
 const GRACE_MARGIN: Duration = Duration::from_secs(60);
+
+/// How long the settings of target groups are waited for.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
 
 /// What a deployment needs besides its configuration.
 #[derive(Clone)]
@@ -48,8 +52,9 @@ pub struct Context<'a> {
 /// Any kind; before the first write for [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) and
 /// [`ErrorKind::Preflight`](crate::error::ErrorKind::Preflight).
 pub async fn deploy(context: &Context<'_>) -> Result<()> {
-    let services =
-        try_join_all(context.config.services.iter().map(|service| prepare(context, service))).await?;
+    let watching = Watching::new(context.aws, &context.config.cluster);
+    let services = context.config.services.iter().map(|service| prepare(context, service, &watching));
+    let services = try_join_all(services).await?;
     let mut ready = Vec::new();
     for service in services {
         match (&service.plan.action, context.dry_run) {
@@ -75,6 +80,7 @@ pub async fn deploy(context: &Context<'_>) -> Result<()> {
 struct Deployment<'a> {
     context: Context<'a>,
     config: &'a ServiceConfig,
+    watching: &'a Watching,
     events: Emitter,
     prepared: Prepared,
     plan: Plan,
@@ -82,7 +88,11 @@ struct Deployment<'a> {
     board: Arc<Board>,
 }
 
-async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result<Deployment<'a>> {
+async fn prepare<'a>(
+    context: &Context<'a>,
+    config: &'a ServiceConfig,
+    watching: &'a Watching,
+) -> Result<Deployment<'a>> {
     let board = Arc::new(Board::default());
     let events = context.events.for_service(&config.name).with_tap({
         let board = board.clone();
@@ -101,7 +111,7 @@ async fn prepare<'a>(context: &Context<'a>, config: &'a ServiceConfig) -> Result
     });
     step.finish();
     prepared.tell_what_is_there(&events);
-    Ok(Deployment { context: context.clone(), config, events, prepared, plan, board })
+    Ok(Deployment { context: context.clone(), config, watching, events, prepared, plan, board })
 }
 
 impl Deployment<'_> {
@@ -168,7 +178,9 @@ impl Deployment<'_> {
             }
             Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(&self.events, Step::UpdateService);
-                let updated = self.update(&revision, self.plan.action == Action::Redeploy).await?;
+                let known = before.service.deployments.iter().map(|known| known.id.clone()).collect();
+                let force = self.plan.action == Action::Redeploy;
+                let updated = self.update(&revision, force, known).await?;
                 step.finish();
                 (updated.deployment_id, updated.live)
             }
@@ -188,7 +200,8 @@ impl Deployment<'_> {
         }
 
         let step = StepTimer::start(&self.events, Step::Watch);
-        let followed = self.followed(&live, deployment_id, &revision);
+        let mut followed = self.followed(&live, deployment_id, &revision);
+        self.read_health_checks(&mut followed).await;
         let mut rollout = Rollout::new(followed, self.policy(&live));
         let outcome = self.watch(&mut rollout, started).await?;
         // A watch that ends badly is not a step that was done; reporters close it with the verdict.
@@ -223,23 +236,16 @@ impl Deployment<'_> {
         measured.with_probe(probe.finish(over).await)
     }
 
-    async fn update(&self, revision: &str, force: bool) -> Result<Updated> {
+    /// The one call of UpdateService. `known` are ids of deployments that it does not make.
+    async fn update(&self, revision: &str, force: bool, known: Vec<String>) -> Result<Updated> {
         self.context
             .aws
-            .update_service(&self.context.config.cluster, &self.config.service, revision, force)
+            .update_service(&self.context.config.cluster, &self.config.service, revision, force, &known)
             .await
     }
 
     async fn watch(&self, rollout: &mut Rollout, started: Instant) -> Result<Outcome> {
-        watch(
-            self.context.aws,
-            &self.context.config.cluster,
-            &self.config.service,
-            rollout,
-            &self.events,
-            started,
-        )
-        .await
+        watch(self.watching, &self.config.service, rollout, &self.events, started).await
     }
 
     /// From how the rollout ended to a verdict, putting the service back where that is wanted.
@@ -310,7 +316,9 @@ impl Deployment<'_> {
     }
 
     async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
-        let updated = self.update(revision, false).await?;
+        let before = self.prepared.snapshot.live.service.deployments.iter().map(|known| known.id.clone());
+        let known = before.chain([failed.deployment_id().to_owned()]).collect();
+        let updated = self.update(revision, false, known).await?;
         // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
@@ -327,6 +335,7 @@ impl Deployment<'_> {
         followed.earlier_deployments.push(undone.deployment_id.clone());
         followed.earlier_task_definition = None;
         followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
+        followed.resumed = false;
         followed.undoes = Some(undone);
         // What is healthy is judged by the revision that serves again.
         followed.health_checked_containers =
@@ -356,6 +365,7 @@ impl Deployment<'_> {
             minimum_healthy_percent: live.minimum_healthy_percent,
             health_checked_containers: self.plan.definition.health_checked_containers(),
             target_groups: live.target_groups.clone(),
+            health_check_grace_period: live.health_check_grace_period,
             earlier_deployments: before
                 .service
                 .deployments
@@ -369,7 +379,24 @@ impl Deployment<'_> {
             // Taken before the update, so that no clock decides which events are new.
             seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
             something_ran_before: before.service.running_count > 0,
+            resumed: matches!(self.plan.action, Action::Follow(_)),
             undoes: None,
+        }
+    }
+
+    /// How the target groups check tasks, for findings alone: a missing permission or a slow answer keeps
+    /// nothing from being watched.
+    async fn read_health_checks(&self, followed: &mut Followed) {
+        let arns: Vec<String> = followed.target_groups.iter().map(|group| group.arn.clone()).collect();
+        if arns.is_empty() {
+            return;
+        }
+        let settings = self.context.aws.target_group_settings(&arns);
+        let Ok(Ok(settings)) = tokio::time::timeout(SETTINGS_LIMIT, settings).await else { return };
+        for (arn, health_check) in settings {
+            for group in followed.target_groups.iter_mut().filter(|group| group.arn == arn) {
+                group.health_check = Some(health_check.clone());
+            }
         }
     }
 

@@ -108,6 +108,11 @@ impl Error {
         self
     }
 
+    /// The same error for another who waits for the same answer; its sources become a part of the message.
+    pub(crate) fn again(&self) -> Self {
+        Self { kind: self.kind, message: self.full_message(), hint: self.hint.clone(), source: None }
+    }
+
     /// The kind, which decides the exit code.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -9,6 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::calls::CallCounter;
 use super::error::aws_error;
@@ -28,6 +29,8 @@ pub struct AwsSettings {
     pub registry_endpoint: Option<String>,
     /// Where each call is told, if anywhere (`-v`).
     pub told: Option<Emitter>,
+    /// What carries requests, in place of the SDK's own HTTP client: a stand-in of AWS in the same process.
+    pub http: Option<SharedHttpClient>,
 }
 
 /// An endpoint and the credentials that it takes.
@@ -90,6 +93,9 @@ impl Aws {
         if let Some(app_name) = app_name {
             loader = loader.app_name(app_name);
         }
+        if let Some(http) = settings.http {
+            loader = loader.http_client(http);
+        }
         if let Some(endpoint) = &settings.endpoint {
             loader = loader.endpoint_url(&endpoint.url).credentials_provider(Credentials::new(
                 &endpoint.access_key_id,
@@ -119,6 +125,25 @@ impl Aws {
             sts: aws_sdk_sts::Client::from_conf(sts),
             calls,
         })
+    }
+
+    /// The same for calls that are repeated every second: each is given up early, because the next look is a
+    /// better retry than a late answer.
+    #[must_use]
+    pub(super) fn impatient(&self) -> Self {
+        let retry = RetryConfig::standard().with_max_attempts(2);
+        let time = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(Duration::from_secs(5))
+            .operation_timeout(Duration::from_secs(11))
+            .build();
+        let ecs = self.ecs.config().to_builder().retry_config(retry.clone()).timeout_config(time.clone());
+        let elb = self.elb.config().to_builder().retry_config(retry).timeout_config(time);
+        Self {
+            ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
+            elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb.build()),
+            ..self.clone()
+        }
     }
 
     /// The account that the credentials belong to.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::clients::Aws;
 use super::error::aws_error;
 use super::raw::{RawResponse, replace_body};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::rollout::{Container, Deployment, Service, ServiceEvent, TargetGroupRef, Task};
 use crate::task_definition::TaskDefinition;
 
@@ -39,17 +39,10 @@ pub struct LiveService {
     pub strategy: String,
 }
 
-/// What UpdateService answered.
-#[derive(Debug, Clone)]
-pub struct Updated {
-    /// The id of the PRIMARY deployment in the response.
-    pub deployment_id: String,
-    /// The service as it is after the call.
-    pub live: LiveService,
-}
-
 /// DescribeTasks takes at most this many (facts 7.3).
-const TASKS_PER_CALL: usize = 100;
+pub(super) const TASKS_PER_CALL: usize = 100;
+/// DescribeServices takes at most this many (facts 7.3).
+pub(super) const SERVICES_PER_CALL: usize = 10;
 
 impl Aws {
     /// A service, or `None` where the cluster has none of that name (HTTP 200 with `MISSING`, facts
@@ -58,15 +51,25 @@ impl Aws {
     /// # Errors
     /// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the cluster does not exist.
     pub async fn describe_service(&self, cluster: &str, service: &str) -> Result<Option<LiveService>> {
+        Ok(self.describe_services(cluster, vec![service.to_owned()]).await?.into_iter().next())
+    }
+
+    /// At most [`SERVICES_PER_CALL`] services; those that the cluster does not have are left out.
+    pub(super) async fn describe_services(
+        &self,
+        cluster: &str,
+        services: Vec<String>,
+    ) -> Result<Vec<LiveService>> {
+        let resource = format!("{cluster}/{}", services.join(","));
         let answer = self
             .ecs
             .describe_services()
             .cluster(cluster)
-            .services(service)
+            .set_services(Some(services))
             .send()
             .await
-            .map_err(|error| aws_error("ecs:DescribeServices", &format!("{cluster}/{service}"), error))?;
-        Ok(answer.services.unwrap_or_default().into_iter().next().map(live_service))
+            .map_err(|error| aws_error("ecs:DescribeServices", &resource, error))?;
+        Ok(answer.services.unwrap_or_default().into_iter().map(live_service).collect())
     }
 
     /// A task definition by ARN, `family:revision` or, for the newest ACTIVE one, `family`: its
@@ -163,64 +166,26 @@ impl Aws {
             .ok_or_else(|| Error::internal("ecs:RegisterTaskDefinition answered without an ARN"))
     }
 
-    /// Sets a service to a revision, which starts a deployment (facts 3.4); where it is set already, only
-    /// `force` does. Nothing else is touched: the desired count stays with whoever scales the service.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Aws`].
-    pub async fn update_service(
-        &self,
-        cluster: &str,
-        service: &str,
-        task_definition: &str,
-        force: bool,
-    ) -> Result<Updated> {
-        let answer = self
-            .ecs
-            .update_service()
-            .cluster(cluster)
-            .service(service)
-            .task_definition(task_definition)
-            .set_force_new_deployment(force.then_some(true))
-            .send()
-            .await
-            .map_err(|error| aws_error("ecs:UpdateService", &format!("{cluster}/{service}"), error))?;
-        let live = answer
-            .service
-            .map(live_service)
-            .ok_or_else(|| Error::internal("ecs:UpdateService answered without a service"))?;
-        let deployment_id = live
-            .service
-            .deployments
-            .iter()
-            .find(|deployment| deployment.status == "PRIMARY")
-            .map(|deployment| deployment.id.clone())
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Aws, format!("{service} has no PRIMARY deployment after the update"))
-                    .hint("Services under CODE_DEPLOY or EXTERNAL control are not supported yet.")
-            })?;
-        Ok(Updated { deployment_id, live })
-    }
-
     /// The service's tasks, RUNNING and recently STOPPED ones (facts 3.1: `startedBy` cannot be
     /// combined with another filter, so both lists are fetched whole).
     ///
     /// # Errors
     /// [`ErrorKind::Aws`].
     pub async fn service_tasks(&self, cluster: &str, service: &str) -> Result<Vec<Task>> {
-        let wanted = [sdk::DesiredStatus::Running, sdk::DesiredStatus::Stopped];
-        let lists = try_join_all(wanted.map(|status| self.list_tasks(cluster, service, status))).await?;
-        let arns: Vec<String> = lists.into_iter().flatten().collect();
+        let lists = [false, true].map(|stopped| self.list_tasks(cluster, service, stopped));
+        let arns: Vec<String> = try_join_all(lists).await?.into_iter().flatten().collect();
         let chunks = arns.chunks(TASKS_PER_CALL).map(|chunk| self.describe_tasks(cluster, chunk));
         Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
     }
 
-    async fn list_tasks(
+    /// The ARNs of a service's tasks: those that are to run, or those that were stopped within the last hour (facts 3.1).
+    pub(super) async fn list_tasks(
         &self,
         cluster: &str,
         service: &str,
-        status: sdk::DesiredStatus,
+        stopped: bool,
     ) -> Result<Vec<String>> {
+        let status = if stopped { sdk::DesiredStatus::Stopped } else { sdk::DesiredStatus::Running };
         let mut arns = Vec::new();
         let mut token = None;
         loop {
@@ -242,7 +207,8 @@ impl Aws {
         }
     }
 
-    async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>> {
+    /// At most [`TASKS_PER_CALL`] tasks; those that AWS does not know any more are left out.
+    pub(super) async fn describe_tasks(&self, cluster: &str, arns: &[String]) -> Result<Vec<Task>> {
         let answer = self
             .ecs
             .describe_tasks()
@@ -260,7 +226,7 @@ fn count(value: i32) -> u32 {
     u32::try_from(value).unwrap_or(0)
 }
 
-fn live_service(found: sdk::Service) -> LiveService {
+pub(super) fn live_service(found: sdk::Service) -> LiveService {
     let configuration = found.deployment_configuration;
     let percent = |value: Option<i32>, default| value.map_or(default, count);
     LiveService {
@@ -296,6 +262,7 @@ fn live_service(found: sdk::Service) -> LiveService {
                     arn: balancer.target_group_arn?,
                     container_name: balancer.container_name.unwrap_or_default(),
                     container_port: balancer.container_port.map_or(0, count),
+                    health_check: None,
                 })
             })
             .collect(),
@@ -348,6 +315,8 @@ fn task(found: sdk::Task) -> Task {
         stop_code: found.stop_code.map(|code| code.as_str().to_owned()).filter(|code| !code.is_empty()),
         stopped_reason: found.stopped_reason.filter(|reason| !reason.is_empty()),
         private_ip,
+        started_at_ms: found.started_at.and_then(|at| at.to_millis().ok()),
+        stopping_at_ms: found.stopping_at.or(found.stopped_at).and_then(|at| at.to_millis().ok()),
         containers: containers
             .into_iter()
             .map(|container| Container {

@@ -1,6 +1,7 @@
 //! The one place that talks to AWS: clients (Region, credentials, retries, time limits), and AWS's
 //! answers turned into our values and back.
 
+mod batch;
 mod calls;
 mod clients;
 mod ecr;
@@ -9,9 +10,13 @@ mod elb;
 mod error;
 mod raw;
 mod s3;
+mod update;
+mod watching;
 
 pub use calls::CallCounter;
 pub use clients::{Aws, AwsSettings, StaticEndpoint};
 pub use ecr::{Encryption, Repository, RepositoryLook, RepositoryOptions, RepositoryTags, TagMutability};
-pub use ecs::{LiveService, Updated};
+pub use ecs::LiveService;
 pub use s3::{NewObject, PutOutcome, StoredObject};
+pub use update::Updated;
+pub use watching::{Watcher, Watching};

@@ -65,6 +65,8 @@ pub enum Command {
     Prune(PruneArgs),
     /// Show how services stand: deployments, tasks, targets and the newest events
     Status(StatusArgs),
+    /// Say what a finding means and what to do about it; without a code, list them all
+    Explain(ExplainArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -105,6 +107,16 @@ impl StatusArgs {
             ..Overrides::default()
         }
     }
+}
+
+/// `landfall explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// What a finding or a check is called, such as image-not-found or env-quotes
+    pub code: Option<String>,
+    /// Write a page for each code into this folder (docs/findings)
+    #[arg(long, hide = true, value_name = "FOLDER", conflicts_with = "code", value_parser = path)]
+    pub pages: Option<PathBuf>,
 }
 
 /// What `landfall schema` can print.

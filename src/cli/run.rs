@@ -8,7 +8,7 @@ use indicatif::ProgressDrawTarget;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf, StatusArgs, given};
+use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, StatusArgs, given};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::interrupt::on_signal;
@@ -50,6 +50,7 @@ pub fn run() -> ExitCode {
             },
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
             Command::Status(args) => status(args, &cli.global, &environment).await,
+            Command::Explain(args) => explain(args, &cli.global),
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -246,6 +247,16 @@ async fn sandbox(args: &SandboxArgs, global: &Global, environment: &Environment)
     print(&commands::how_to_use(&sandbox))?;
     interrupt.cancelled().await;
     sandbox.shutdown().await;
+    Ok(0)
+}
+
+fn explain(args: &ExplainArgs, global: &Global) -> Result<u8> {
+    if let Some(folder) = args.pages.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        commands::write_pages(folder)?;
+        return Ok(0);
+    }
+    let code = args.code.as_deref().filter(|code| !code.is_empty());
+    print(&commands::explain(code, global.output.unwrap_or(Format::Plain))?)?;
     Ok(0)
 }
 

@@ -2,6 +2,7 @@
 
 mod deploy;
 mod env;
+mod explain;
 mod prune;
 mod push;
 mod sandbox;
@@ -12,6 +13,7 @@ pub use env::{
     EnvCheckJob, EnvDiffJob, EnvPullJob, EnvPushJob, check as env_check, diff as env_diff, pull as env_pull,
     push as env_push,
 };
+pub use explain::{explain, write_pages};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
 pub use sandbox::{how_to_use, scenarios, start_sandbox};

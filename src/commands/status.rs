@@ -2,13 +2,14 @@
 //! by the same state machine that follows a rollout, and nothing is changed.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::env::{check_cluster, started};
-use crate::aws::{Aws, AwsSettings, LiveService};
+use crate::aws::{Aws, AwsSettings, LiveService, Watching};
 use crate::config::{Config, ServiceConfig};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,8 +42,10 @@ pub async fn status(job: StatusJob, events: &Emitter, interrupt: &CancellationTo
     let aws = Aws::connect(settings).await?;
     let command = if job.watch { "status --watch" } else { "status" };
     events.emit(Event::RunStarted(started(command, &aws.region, Some(config))));
+    let watching = Watching::new(&aws, &config.cluster);
     let looks = config.services.iter().map(|service| {
-        let service = Look { config, service, aws: &aws, events: events.for_service(&service.name) };
+        let (aws, watching) = (&aws, &watching);
+        let service = Look { config, service, aws, watching, events: events.for_service(&service.name) };
         async move { if job.watch { service.watch(interrupt).await } else { service.once().await } }
     });
     let result = try_join_all(looks).await.map(|_| ());
@@ -54,6 +57,7 @@ struct Look<'a> {
     config: &'a Config,
     service: &'a ServiceConfig,
     aws: &'a Aws,
+    watching: &'a Watching,
     events: Emitter,
 }
 
@@ -67,6 +71,7 @@ impl Look<'_> {
 
     async fn watch(&self, interrupt: &CancellationToken) -> Result<()> {
         let began = Instant::now();
+        let _counted = self.watching.join();
         let step = StepTimer::start(&self.events, Step::Watch);
         let mut rollout = self.follow(true).await?;
         loop {
@@ -90,7 +95,7 @@ impl Look<'_> {
 
     /// One look; the id of the PRIMARY deployment.
     async fn look(&self, rollout: &mut Rollout, began: Instant) -> Result<Option<String>> {
-        let observation = look(self.aws, &self.config.cluster, &self.service.service, rollout, began).await?;
+        let observation = look(self.watching, &self.service.service, rollout, began).await?;
         let deployments = &observation.service.deployments;
         let primary = deployments.iter().find(|deployment| deployment.status == "PRIMARY");
         let primary = primary.map(|deployment| deployment.id.clone());
@@ -137,10 +142,12 @@ fn followed(live: &LiveService, health_checked_containers: Vec<String>, told: us
         minimum_healthy_percent: live.minimum_healthy_percent,
         health_checked_containers,
         target_groups: live.target_groups.clone(),
+        health_check_grace_period: live.health_check_grace_period,
         earlier_deployments: earlier.clone().map(|deployment| deployment.id.clone()).collect(),
         earlier_task_definition: earlier.map(|deployment| deployment.task_definition.clone()).next(),
         seen_event_ids: known,
         something_ran_before: true,
+        resumed: false,
         undoes: None,
     }
 }

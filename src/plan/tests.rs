@@ -149,6 +149,7 @@ fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
                     arn: "tg".into(),
                     container_name: "app".into(),
                     container_port: 80,
+                    health_check: None,
                 }];
                 s.base = TaskDefinition::from_value(
                     json!({"family": "web", "containerDefinitions": [{"name": "app"}]}),

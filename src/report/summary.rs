@@ -7,6 +7,7 @@ use super::style::{Mark, Style, Tone};
 use super::text::{bytes, duration, revision, shorten_digests};
 use super::{measured, words};
 use crate::event::{ErrorReport, Finding, Role, TaskState, Transfer, Verdict};
+use crate::rollout::explain::says_more;
 use crate::state::{RunState, ServiceState};
 
 /// Column at which the values of facts begin.
@@ -317,6 +318,9 @@ fn of_finding(finding: &Finding, style: Style) -> Vec<Line> {
     for text in evidence {
         let line = Line::new().tone(Tone::Dim, "| ").text(text);
         lines.extend(line.indent(indent).wrap(style.width, indent + 2));
+    }
+    if says_more(&finding.code) {
+        lines.extend(part("more", Tone::Dim, &format!("landfall explain {}", finding.code)));
     }
     lines
 }

@@ -22,7 +22,24 @@ pub(super) struct Conditions {
     pub ready: BTreeSet<String>,
     /// How many tasks the service wants.
     pub desired: u32,
+    /// Which part of the next look can show that it goes on.
+    pub awaited: Awaited,
     missing: Vec<String>,
+}
+
+/// What the rollout waits for: the part of a look in which that will be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// Counts, states and events of DescribeServices.
+    Service,
+    /// A task that is counted and not listed.
+    Listing,
+    /// A task's state or its health.
+    Tasks,
+    /// The health of targets in the target group of this index.
+    Targets(usize),
+    /// That what seems to hold does hold.
+    Everything,
 }
 
 impl Conditions {
@@ -44,13 +61,15 @@ impl Conditions {
             missing.push(format!("{} of {desired} tasks are listed", live.len()));
         }
         let (mut tasks, mut targets) = (listed, listed);
+        let mut unreached_in = None;
         let mut ready = BTreeSet::new();
         for task in live {
             let unwell = task_trouble(followed, task);
-            let unreached: Vec<String> = followed
+            let unreached: Vec<(usize, String)> = followed
                 .target_groups
                 .iter()
-                .filter_map(|group| target_trouble(observation, group, task))
+                .enumerate()
+                .filter_map(|(index, group)| Some((index, target_trouble(observation, group, task)?)))
                 .collect();
             tasks &= unwell.is_none();
             targets &= unreached.is_empty();
@@ -58,10 +77,19 @@ impl Conditions {
                 ready.insert(task.id().to_owned());
             }
             missing.extend(unwell);
-            missing.extend(unreached);
+            unreached_in = unreached_in.or(unreached.first().map(|(index, _)| *index));
+            missing.extend(unreached.into_iter().map(|(_, trouble)| trouble));
         }
         let completed = check_completed(followed, ours, observation, &mut missing);
-        Self { primary, counts, tasks, targets, completed, ready, desired, missing }
+        let awaited = match unreached_in {
+            _ if !primary || !counts => Awaited::Service,
+            _ if !listed => Awaited::Listing,
+            _ if !tasks => Awaited::Tasks,
+            Some(index) => Awaited::Targets(index),
+            None if only_old_tasks_leave(followed, ours, observation) => Awaited::Tasks,
+            None => Awaited::Service,
+        };
+        Self { primary, counts, tasks, targets, completed, ready, desired, awaited, missing }
     }
 
     /// Conditions 1 to 4. Of a service that wants no task they hold at once and mean nothing, so that
@@ -196,6 +224,14 @@ fn check_completed(
         missing.push(format!("{} tasks of older deployments have not stopped", leaving.max(busy as usize)));
     }
     completed && busy == 0 && leaving == 0
+}
+
+/// Whether ECS has completed the deployment and no longer counts an old task that DescribeTasks shows.
+fn only_old_tasks_leave(followed: &Followed, ours: Option<&Deployment>, observation: &Observation) -> bool {
+    let deployments = &observation.service.deployments;
+    ours.is_some_and(|ours| ours.is_in("COMPLETED"))
+        && deployments.iter().all(|other| other.id == followed.deployment_id || other.running == 0)
+        && observation.tasks.iter().any(|task| !followed.owns(task) && is_draining(task))
 }
 
 /// A task whose containers may still run. DEPROVISIONING removes the network interface after the stop.

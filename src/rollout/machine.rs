@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::changes::Changes;
-use super::conditions::Conditions;
+use super::conditions::{Awaited, Conditions};
 use super::findings::{Ledger, Sight};
 use super::history::{Absence, History, Leader, says_rollback};
 use super::memory::Memory;
@@ -82,7 +82,8 @@ pub struct Rollout {
     outcome: Option<Outcome>,
     progress: (u32, u32),
     standing: String,
-    moving: bool,
+    leads: bool,
+    awaited: Awaited,
 }
 
 impl Rollout {
@@ -102,13 +103,15 @@ impl Rollout {
             outcome: None,
             progress: (0, followed.desired_count),
             standing: String::new(),
-            moving: true,
+            leads: true,
+            awaited: Awaited::Service,
             followed,
             policy,
         }
     }
 
-    /// Takes one observation in and tells what is new. After the outcome nothing is.
+    /// Takes one observation in and tells what is new. After the outcome nothing is. Who leads and whether to go
+    /// on is decided only where DescribeServices is fresh, and success only where everything is.
     pub fn observe(&mut self, mut observation: Observation) -> Vec<Event> {
         if self.outcome.is_some() {
             return Vec::new();
@@ -116,7 +119,6 @@ impl Rollout {
         observation.deduplicate();
         let mut events = Vec::new();
         self.take_in(&observation, &mut events);
-        self.moving = !events.is_empty();
         events
     }
 
@@ -135,9 +137,12 @@ impl Rollout {
         self.ledger.findings()
     }
 
-    /// Whether the last observation brought anything new: for the pace of looking.
-    pub fn is_moving(&self) -> bool {
-        self.moving
+    /// What the next thing to happen will be seen in.
+    pub fn awaited(&self) -> Awaited {
+        match self.phase {
+            Phase::Following => self.awaited,
+            Phase::Failed { .. } | Phase::RollingBack { .. } => Awaited::Service,
+        }
     }
 
     /// How many tasks of the followed deployment meet every condition, and how many are wanted.
@@ -172,7 +177,9 @@ impl Rollout {
 
     fn take_in(&mut self, observation: &Observation, events: &mut Vec<Event>) {
         let at = observation.at;
+        let fresh = observation.fresh;
         match observation.service.status.as_str() {
+            _ if !fresh.service => {}
             "ACTIVE" => self.service_absence.present(),
             Service::MISSING => {
                 if self.service_absence.missing(at) {
@@ -188,11 +195,20 @@ impl Rollout {
             }
         }
 
-        let leader = self.history.look(&self.followed, &observation.service, at);
-        self.memory.remember(&self.followed, &observation.tasks);
+        let leader = fresh.service.then(|| self.history.look(&self.followed, &observation.service, at));
+        if fresh.tasks {
+            self.memory.remember(&self.followed, &observation.tasks);
+        }
         let conditions = Conditions::evaluate(&self.followed, observation);
         self.progress = (u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX), conditions.desired);
         self.standing = standing(&self.followed, &observation.service, &conditions);
+        self.awaited = match self.policy.wait_for {
+            WaitFor::Healthy if conditions.healthy() => Awaited::Everything,
+            _ if conditions.healthy() && (conditions.steady() || self.healthy_at.is_none()) => {
+                Awaited::Everything
+            }
+            _ => conditions.awaited,
+        };
         self.meter.sample(&self.followed, observation, self.memory.tasks());
 
         events.extend(self.changes.deployments(&self.followed, &self.history, observation));
@@ -200,12 +216,14 @@ impl Rollout {
         let news = self.changes.new_service_events(observation);
         events.extend(news.iter().map(|event| Event::ServiceMessage { message: event.message.clone() }));
         let newly_healthy = self.memory.became_healthy(&self.followed, &conditions.ready, at);
-        let leads = matches!(leader, Leader::Ours(ours) if !ours.is_in("FAILED"));
+        if let Some(leader) = leader {
+            self.leads = matches!(leader, Leader::Ours(ours) if !ours.is_in("FAILED"));
+        }
         let findings = self.ledger.observe(&Sight {
             followed: &self.followed,
             observation,
             newly_healthy,
-            leads,
+            leads: self.leads,
             new_events: &news,
             other_tasks: self.memory.others(),
         });
@@ -214,7 +232,9 @@ impl Rollout {
         if self.policy.wait_for == WaitFor::Nothing {
             return;
         }
-        self.decide(observation, leader, &conditions, events);
+        if let Some(leader) = leader {
+            self.decide(observation, leader, &conditions, events);
+        }
         self.check_time(at, &conditions.missing(), events);
     }
 
@@ -262,7 +282,7 @@ impl Rollout {
         let quiet = self.followed.undoes.is_some();
         let excused = conditions.healthy() || waits_for_room(&self.followed, observation);
         self.stall.observe(&self.followed, observation, excused);
-        if conditions.healthy() {
+        if conditions.healthy() && observation.fresh.is_complete() {
             let first = self.healthy_at.is_none();
             let healthy_at = *self.healthy_at.get_or_insert(at);
             if first && !quiet {

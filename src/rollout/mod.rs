@@ -15,10 +15,14 @@
 //! | `zero_downtime` | how many tasks could serve at each look |
 //! | `probe` | requests that go on meanwhile, with a clock of their own |
 //! | `machine` | all of these together, and the outcome |
-//! | `watch` | the poller: looks at AWS, feeds the state machine; the only part with a clock and a network |
+//! | `cadence` | when to look, and at what |
+//! | `eyes` | asks AWS, and makes observations of the answers |
+//! | `watch` | the poller: `cadence` and `eyes` feed the state machine; these two alone have a clock and a network |
 
+mod cadence;
 mod changes;
 mod conditions;
+mod eyes;
 mod findings;
 mod history;
 mod machine;
@@ -34,13 +38,16 @@ mod tests;
 mod watch;
 mod zero_downtime;
 
+pub(crate) use findings::api_error;
+pub use findings::pages as explain;
 pub use findings::{
-    Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
+    Class, Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log,
+    exit_code,
 };
 pub use machine::{Outcome, Rollout};
 pub use observation::{
-    Container, Deployment, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
+    Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
-pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use probe::{Board, Probe};
 pub use watch::{look, watch};

@@ -34,7 +34,7 @@ impl Meter {
     }
 
     /// Takes one sample. `tasks` are those of the observation and those that it lacks for the moment.
-    /// An observation without an answer for every target group is none: the gap it leaves is reported.
+    /// An observation without a fresh answer for every target group is none: the gap it leaves is reported.
     pub fn sample<'a>(
         &mut self,
         followed: &Followed,
@@ -44,6 +44,10 @@ impl Meter {
         let groups: Option<Vec<_>> =
             followed.target_groups.iter().map(|group| observation.target_group(&group.arn)).collect();
         let Some(groups) = groups else { return };
+        let seen = if groups.is_empty() { observation.fresh.tasks } else { observation.fresh.targets };
+        if !seen {
+            return;
+        }
         let tasks: Vec<&Task> = tasks.collect();
         // A task that has crashed serves nobody, even if its target has not been found out yet. Where the
         // answers are further apart, a task that is STOPPED in the one may rightly have been healthy in

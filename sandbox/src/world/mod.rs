@@ -3,6 +3,7 @@
 mod account;
 mod api_error;
 mod call;
+mod disturb;
 mod images;
 mod json;
 mod load_balancing;
@@ -18,6 +19,8 @@ mod time;
 
 pub use api_error::ApiError;
 pub use call::{Service, is_write};
+pub use disturb::Mishap;
+pub(crate) use disturb::Ordained;
 pub use images::{Encryption, Login, RegistryError, RepositoryOptions, StoredManifest, TagMutability};
 pub use load_balancing::TargetGroupOptions;
 pub use object_store::{EveryObject, ObjectStore};

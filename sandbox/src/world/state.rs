@@ -69,6 +69,7 @@ pub struct World {
     pub(crate) registry: Registry,
     pub(crate) objects: Box<dyn ObjectStore>,
     pub(crate) throttle: Throttle,
+    pub(crate) ordained: Option<super::Ordained>,
     pub(crate) denied_actions: BTreeSet<String>,
 }
 
@@ -96,6 +97,7 @@ impl World {
             objects: options.objects,
             // Its own sequence, so that throttling does not change the deployment's jitter.
             throttle: Throttle::new(options.seed ^ 0x7468_726f_7474_6c65),
+            ordained: None,
             denied_actions: options.denied_actions,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::{Event, Role, RollbackBy};
 use crate::rollout::testing::*;
-use crate::rollout::{Observation, Outcome, Policy, Service, WaitFor};
+use crate::rollout::{Fresh, Observation, Outcome, Policy, Service, WaitFor};
 
 const BACK: &str = "ecs-svc/3";
 
@@ -236,6 +236,7 @@ fn a_service_that_is_missing_once_is_not_gone() {
     let world = World::new(1, &[]);
     let mut run = Run::of(&world);
     let missing = |at| Observation {
+        fresh: Fresh::ALL,
         spread: Duration::ZERO,
         at: Duration::from_secs(at),
         service: Service::missing(),

@@ -69,7 +69,10 @@ impl World {
     /// Says so when `minimumHealthyPercent` and `maximumPercent` permit no step at all (facts 3.5, E10).
     fn say_when_blocked(&mut self, index: usize) {
         let service = &self.services[index];
-        let moving = self.tasks_of(service).any(|task| task.is_starting() || task.is_leaving());
+        // A task that may yet become healthy will make room for a stop.
+        let moving = self
+            .tasks_of(service)
+            .any(|task| task.is_starting() || task.is_leaving() || (task.wanted && !self.is_healthy(task)));
         let healthy = self.tasks_of(service).filter(|task| self.is_healthy(task)).count();
         let stuck = !moving && healthy <= service.lower_bound();
         let now = self.now;
