@@ -16,6 +16,7 @@
 //! | `machine` | all of these together, and the outcome |
 //! | `cadence` | when to look, and at what |
 //! | `eyes` | asks AWS, and makes observations of the answers |
+//! | `native` | the strategies that ECS carries out in stages: their own machine and poller, beside these |
 //! | `watch` | the poller: `cadence` and `eyes` feed the state machine; these two alone have a clock and a network |
 
 mod cadence;
