@@ -21,8 +21,13 @@ use crate::plan::{Action, Plan, Revision, plan};
 use crate::prepare::{Prepared, keep_env_files, push_images, upload_env_files};
 use crate::rollout::{self, Followed, LogEvidence, Outcome, Policy, Rollout, Undone, floor, watch};
 
+mod native;
+
 /// How much longer than the health check's grace period nothing may move.
 const GRACE_MARGIN: Duration = Duration::from_secs(60);
+
+/// How long the settings of target groups are waited for.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
 
 /// What a deployment needs besides its configuration.
 #[derive(Clone)]
@@ -150,6 +155,8 @@ impl Deployment<'_> {
     /// Updates the service and follows the deployment to a verdict.
     async fn roll_out(self, revision: String) -> Result<()> {
         let before = &self.prepared.snapshot.live;
+        let updates = matches!(self.plan.action, Action::Update | Action::Redeploy);
+        let native = self.native(&revision, updates).await?;
         let (deployment_id, live) = match &self.plan.action {
             Action::Nothing => {
                 self.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
@@ -167,7 +174,9 @@ impl Deployment<'_> {
             }
             Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(&self.events, Step::UpdateService);
-                let updated = self.update(&revision, self.plan.action == Action::Redeploy).await?;
+                let known = before.service.deployments.iter().map(|known| known.id.clone()).collect();
+                let force = self.plan.action == Action::Redeploy;
+                let updated = self.update(&revision, force, known).await?;
                 step.finish();
                 (updated.deployment_id, updated.live)
             }
@@ -187,25 +196,33 @@ impl Deployment<'_> {
         }
 
         let step = StepTimer::start(&self.events, Step::Watch);
-        let followed = self.followed(&live, deployment_id, &revision);
-        let mut rollout = Rollout::new(followed, self.policy(&live));
+        let mut followed = self.followed(&live, deployment_id, &revision);
+        self.read_health_checks(&mut followed).await;
+        let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
+        let mut rollout = Rollout::new(followed, policy);
         let mut logs = LogEvidence::new(self.context.aws, &self.plan.definition, &self.events);
-        let outcome = self.watch(&mut rollout, started, Some(&mut logs)).await?;
-        // A watch that ends badly is not a step that was done; reporters close it with the verdict.
-        if matches!(outcome, Outcome::Succeeded { .. }) {
-            step.finish();
-        }
-        let (verdict, reason) = self.judge(&rollout, outcome).await;
+        let (verdict, reason) = match native {
+            Some(native) => self.roll_out_native(&mut rollout, native, started, step, &mut logs).await?,
+            None => {
+                let outcome = self.watch(&mut rollout, started, Some(&mut logs)).await?;
+                // A watch that ends badly is not a step that was done; reporters close it with the verdict.
+                if matches!(outcome, Outcome::Succeeded { .. }) {
+                    step.finish();
+                }
+                self.judge(&rollout, outcome).await
+            }
+        };
         logs.finish().await;
         let zero_downtime = Some(rollout.zero_downtime());
         self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
         Ok(())
     }
 
-    async fn update(&self, revision: &str, force: bool) -> Result<Updated> {
+    /// The one call of UpdateService. `known` are ids of deployments that it does not make.
+    async fn update(&self, revision: &str, force: bool, known: Vec<String>) -> Result<Updated> {
         self.context
             .aws
-            .update_service(&self.context.config.cluster, &self.config.service, revision, force)
+            .update_service(&self.context.config.cluster, &self.config.service, revision, force, &known)
             .await
     }
 
@@ -286,7 +303,9 @@ impl Deployment<'_> {
     }
 
     async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
-        let updated = self.update(revision, false).await?;
+        let before = self.prepared.snapshot.live.service.deployments.iter().map(|known| known.id.clone());
+        let known = before.chain([failed.deployment_id().to_owned()]).collect();
+        let updated = self.update(revision, false, known).await?;
         // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
@@ -303,6 +322,7 @@ impl Deployment<'_> {
         followed.earlier_deployments.push(undone.deployment_id.clone());
         followed.earlier_task_definition = None;
         followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
+        followed.resumed = false;
         followed.undoes = Some(undone);
         // What is healthy is judged by the revision that serves again.
         followed.health_checked_containers =
@@ -332,6 +352,7 @@ impl Deployment<'_> {
             minimum_healthy_percent: live.minimum_healthy_percent,
             health_checked_containers: self.plan.definition.health_checked_containers(),
             target_groups: live.target_groups.clone(),
+            health_check_grace_period: live.health_check_grace_period,
             earlier_deployments: before
                 .service
                 .deployments
@@ -345,7 +366,24 @@ impl Deployment<'_> {
             // Taken before the update, so that no clock decides which events are new.
             seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
             something_ran_before: before.service.running_count > 0,
+            resumed: matches!(self.plan.action, Action::Follow(_)),
             undoes: None,
+        }
+    }
+
+    /// How the target groups check tasks, for findings alone: a missing permission or a slow answer keeps
+    /// nothing from being watched.
+    async fn read_health_checks(&self, followed: &mut Followed) {
+        let arns: Vec<String> = followed.target_groups.iter().map(|group| group.arn.clone()).collect();
+        if arns.is_empty() {
+            return;
+        }
+        let settings = self.context.aws.target_group_settings(&arns);
+        let Ok(Ok(settings)) = tokio::time::timeout(SETTINGS_LIMIT, settings).await else { return };
+        for (arn, health_check) in settings {
+            for group in followed.target_groups.iter_mut().filter(|group| group.arn == arn) {
+                group.health_check = Some(health_check.clone());
+            }
         }
     }
 

@@ -243,6 +243,45 @@ pub enum Event {
         /// Tasks wanted.
         desired: u32,
     },
+    /// A service deployment of strategy BLUE_GREEN, LINEAR or CANARY has come to another stage or status.
+    StageChanged {
+        /// `RECONCILE_SERVICE` ... `CLEAN_UP`, or whatever AWS says; absent before the first stage.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stage: Option<String>,
+        /// `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, ... of the service deployment.
+        status: String,
+        /// AWS's text on the status.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The new revision is to get another part of the traffic.
+    TrafficShifted {
+        /// Percent of the production traffic.
+        production_percent: f64,
+        /// Percent of the test traffic; absent where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test_percent: Option<f64>,
+    },
+    /// The old revision is kept for a while in case something turns up (`bakeTimeInMinutes`). Told at the
+    /// start and about every half minute.
+    Baking {
+        /// How much of the time is left.
+        remaining_ms: u64,
+    },
+    /// A lifecycle hook waits for somebody to say how to go on.
+    Paused {
+        /// At which stage.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stage: Option<String>,
+        /// The command that goes on, and the one that goes back.
+        how: String,
+        /// When nobody waits any longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+        /// What ECS does then: `ROLLBACK` or `CONTINUE`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_action: Option<String>,
+    },
     /// AWS throttles; the poller slows down.
     Throttled {
         /// `ecs:DescribeServices`

@@ -11,8 +11,10 @@ use crate::event::{
     RollbackBy, RunReport, RunStarted, ServiceReport, Step, TaskState, Verdict,
 };
 
+mod native;
 mod push;
 
+pub use native::NativeState;
 pub use push::{BlobState, PackedState, PackingState, PushDone, PushState};
 
 /// Everything that is known about a run so far.
@@ -80,6 +82,8 @@ pub struct ServiceState {
     pub pushes: Vec<PushState>,
     /// How the service is being, or was, put back.
     pub rollback: Option<RollbackState>,
+    /// Where a service deployment with stages stands.
+    pub native: Option<NativeState>,
     /// When `report.verdict` was reached.
     pub finished_at: Option<Timestamp>,
 }
@@ -127,6 +131,7 @@ impl ServiceState {
             floor: 0,
             pushes: Vec::new(),
             rollback: None,
+            native: None,
             finished_at: None,
         }
     }
@@ -432,7 +437,9 @@ impl ServiceState {
                 self.finished = true;
                 self.finished_at = Some(time);
             }
-            _ => {}
+            event => {
+                NativeState::apply(&mut self.native, event, time);
+            }
         }
     }
 

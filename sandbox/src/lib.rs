@@ -33,7 +33,9 @@ mod scenario;
 mod server;
 pub mod world;
 
-pub use handle::{Options, Sandbox, SandboxError, Truth};
+pub use handle::{HttpAnswer, InProcess, Options, Sandbox, SandboxError, Truth};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{ApiCall, BucketOptions, BucketPolicy};
-pub use world::{ApiError, Encryption, RepositoryOptions, RunningTask, TagMutability, TargetGroupOptions};
+pub use world::{
+    ApiError, Encryption, Mishap, RepositoryOptions, RunningTask, TagMutability, TargetGroupOptions,
+};

@@ -9,6 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::calls::CallCounter;
 use super::error::aws_error;
@@ -28,6 +29,8 @@ pub struct AwsSettings {
     pub registry_endpoint: Option<String>,
     /// Where each call is told, if anywhere (`-v`).
     pub told: Option<Emitter>,
+    /// What carries requests, in place of the SDK's own HTTP client: a stand-in of AWS in the same process.
+    pub http: Option<SharedHttpClient>,
 }
 
 /// An endpoint and the credentials that it takes.
@@ -90,6 +93,9 @@ impl Aws {
             );
         if let Some(app_name) = app_name {
             loader = loader.app_name(app_name);
+        }
+        if let Some(http) = settings.http {
+            loader = loader.http_client(http);
         }
         if let Some(endpoint) = &settings.endpoint {
             loader = loader.endpoint_url(&endpoint.url).credentials_provider(Credentials::new(

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::clients::Aws;
 use super::error::aws_error;
 use super::raw::{RawResponse, replace_body};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::rollout::{Container, Deployment, Service, ServiceEvent, TargetGroupRef, Task};
 use crate::task_definition::TaskDefinition;
 
@@ -33,19 +33,20 @@ pub struct LiveService {
     pub health_check_grace_period: Duration,
     /// The target groups that its tasks are registered in.
     pub target_groups: Vec<TargetGroupRef>,
+    /// The target groups of its load balancers between which a strategy shifts traffic: the one that
+    /// `target_groups` names, and the other (facts 4.3).
+    pub alternate_target_groups: Vec<(String, String)>,
     /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     pub controller: String,
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
 }
 
-/// What UpdateService answered.
-#[derive(Debug, Clone)]
-pub struct Updated {
-    /// The id of the PRIMARY deployment in the response.
-    pub deployment_id: String,
-    /// The service as it is after the call.
-    pub live: LiveService,
+impl LiveService {
+    /// Its strategy is one that ECS carries out in stages (facts 4.3).
+    pub fn is_native(&self) -> bool {
+        matches!(self.strategy.as_str(), "BLUE_GREEN" | "LINEAR" | "CANARY")
+    }
 }
 
 /// DescribeTasks takes at most this many (facts 7.3).
@@ -175,45 +176,6 @@ impl Aws {
             .ok_or_else(|| Error::internal("ecs:RegisterTaskDefinition answered without an ARN"))
     }
 
-    /// Sets a service to a revision, which starts a deployment (facts 3.4); where it is set already, only
-    /// `force` does. Nothing else is touched: the desired count stays with whoever scales the service.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Aws`].
-    pub async fn update_service(
-        &self,
-        cluster: &str,
-        service: &str,
-        task_definition: &str,
-        force: bool,
-    ) -> Result<Updated> {
-        let answer = self
-            .ecs
-            .update_service()
-            .cluster(cluster)
-            .service(service)
-            .task_definition(task_definition)
-            .set_force_new_deployment(force.then_some(true))
-            .send()
-            .await
-            .map_err(|error| aws_error("ecs:UpdateService", &format!("{cluster}/{service}"), error))?;
-        let live = answer
-            .service
-            .map(live_service)
-            .ok_or_else(|| Error::internal("ecs:UpdateService answered without a service"))?;
-        let deployment_id = live
-            .service
-            .deployments
-            .iter()
-            .find(|deployment| deployment.status == "PRIMARY")
-            .map(|deployment| deployment.id.clone())
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Aws, format!("{service} has no PRIMARY deployment after the update"))
-                    .hint("Services under CODE_DEPLOY or EXTERNAL control are not supported yet.")
-            })?;
-        Ok(Updated { deployment_id, live })
-    }
-
     /// The service's tasks, RUNNING and recently STOPPED ones (facts 3.1: `startedBy` cannot be
     /// combined with another filter, so both lists are fetched whole).
     ///
@@ -274,7 +236,7 @@ fn count(value: i32) -> u32 {
     u32::try_from(value).unwrap_or(0)
 }
 
-fn live_service(found: sdk::Service) -> LiveService {
+pub(super) fn live_service(found: sdk::Service) -> LiveService {
     let configuration = found.deployment_configuration;
     let percent = |value: Option<i32>, default| value.map_or(default, count);
     LiveService {
@@ -301,6 +263,15 @@ fn live_service(found: sdk::Service) -> LiveService {
         controller: found
             .deployment_controller
             .map_or_else(|| "ECS".to_owned(), |controller| controller.r#type.as_str().to_owned()),
+        alternate_target_groups: found
+            .load_balancers
+            .iter()
+            .flatten()
+            .filter_map(|balancer| {
+                let advanced = balancer.advanced_configuration.as_ref()?;
+                Some((balancer.target_group_arn.clone()?, advanced.alternate_target_group_arn.clone()?))
+            })
+            .collect(),
         target_groups: found
             .load_balancers
             .unwrap_or_default()
@@ -310,6 +281,7 @@ fn live_service(found: sdk::Service) -> LiveService {
                     arn: balancer.target_group_arn?,
                     container_name: balancer.container_name.unwrap_or_default(),
                     container_port: balancer.container_port.map_or(0, count),
+                    health_check: None,
                 })
             })
             .collect(),
@@ -362,6 +334,8 @@ fn task(found: sdk::Task) -> Task {
         stop_code: found.stop_code.map(|code| code.as_str().to_owned()).filter(|code| !code.is_empty()),
         stopped_reason: found.stopped_reason.filter(|reason| !reason.is_empty()),
         private_ip,
+        started_at_ms: found.started_at.and_then(|at| at.to_millis().ok()),
+        stopping_at_ms: found.stopping_at.or(found.stopped_at).and_then(|at| at.to_millis().ok()),
         containers: containers
             .into_iter()
             .map(|container| Container {
@@ -418,6 +392,7 @@ impl LiveService {
             circuit_breaker_rolls_back: false,
             health_check_grace_period: Duration::ZERO,
             target_groups: Vec::new(),
+            alternate_target_groups: Vec::new(),
             controller: "ECS".to_owned(),
             strategy: "ROLLING".to_owned(),
             service: Service {

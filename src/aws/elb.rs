@@ -5,7 +5,7 @@ use aws_sdk_elasticloadbalancingv2::types as sdk;
 use super::clients::Aws;
 use super::error::aws_error;
 use crate::error::Result;
-use crate::rollout::{Target, TargetGroupHealth};
+use crate::rollout::{HealthCheck, Target, TargetGroupHealth};
 
 impl Aws {
     /// The health of every target of a target group.
@@ -27,6 +27,50 @@ impl Aws {
                 .collect(),
         })
     }
+
+    /// How target groups check their targets, by ARN.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws); the permission may be missing where everything
+    /// else is allowed.
+    pub async fn target_group_settings(
+        &self,
+        target_groups: &[String],
+    ) -> Result<Vec<(String, HealthCheck)>> {
+        let asked = self
+            .elb
+            .describe_target_groups()
+            .set_target_group_arns(Some(target_groups.to_vec()))
+            .send()
+            .await
+            .map_err(|error| {
+                aws_error("elasticloadbalancing:DescribeTargetGroups", &target_groups.join(", "), error)
+            })?;
+        Ok(asked.target_groups.unwrap_or_default().into_iter().filter_map(health_check).collect())
+    }
+}
+
+/// None where the target group does not check at all.
+fn health_check(found: sdk::TargetGroup) -> Option<(String, HealthCheck)> {
+    if found.health_check_enabled == Some(false) {
+        return None;
+    }
+    let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(0);
+    let settings = HealthCheck {
+        protocol: found
+            .health_check_protocol
+            .as_ref()
+            .map_or("HTTP", |protocol| protocol.as_str())
+            .to_owned(),
+        path: found.health_check_path,
+        port: found.health_check_port.unwrap_or_else(|| "traffic-port".to_owned()),
+        matcher: found.matcher.and_then(|matcher| matcher.http_code.or(matcher.grpc_code)),
+        interval: number(found.health_check_interval_seconds),
+        timeout: number(found.health_check_timeout_seconds),
+        healthy_threshold: number(found.healthy_threshold_count),
+        unhealthy_threshold: number(found.unhealthy_threshold_count),
+    };
+    Some((found.target_group_arn?, settings))
 }
 
 fn target(found: sdk::TargetHealthDescription) -> Option<Target> {

@@ -95,6 +95,10 @@ fn hint(action: &str, code: &str, text: &str) -> Option<String> {
             "AWS cannot be reached: check the network, the Region, and AWS_ENDPOINT_URL where it is set."
                 .to_owned(),
         ),
-        _ => None,
+        _ => {
+            // What the catalogue knows of the API's refusals (facts 5.7).
+            let entry = crate::rollout::api_error(action, text)?;
+            Some(format!("{} (landfall explain {})", entry.fix.join(" "), entry.code))
+        }
     }
 }

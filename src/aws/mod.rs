@@ -11,12 +11,16 @@ mod error;
 mod logs;
 mod raw;
 mod s3;
+mod service_deployments;
+mod update;
 mod watching;
 
 pub use calls::CallCounter;
 pub use clients::{Aws, AwsSettings, StaticEndpoint};
 pub use ecr::{Encryption, Repository, RepositoryLook, RepositoryOptions, RepositoryTags, TagMutability};
-pub use ecs::{LiveService, Updated};
+pub use ecs::LiveService;
 pub use logs::{LogPage, NoLogs};
 pub use s3::{NewObject, PutOutcome, StoredObject};
+pub use service_deployments::{HookAction, ServiceDeploymentBrief};
+pub use update::Updated;
 pub use watching::{Watcher, Watching};

@@ -43,6 +43,16 @@ impl Watching {
         }
     }
 
+    /// For the calls that only one service makes.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
     /// One more service is watched, until what this gives is dropped.
     pub fn join(&self) -> Watcher<'_> {
         self.watchers.fetch_add(1, Ordering::Relaxed);

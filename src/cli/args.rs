@@ -66,6 +66,10 @@ pub enum Command {
     Prune(PruneArgs),
     /// Show how services stand: deployments, tasks, targets and the newest events
     Status(StatusArgs),
+    /// Say what a finding means and what to do about it; without a code, list them all
+    Explain(ExplainArgs),
+    /// Let a deployment that is paused by a lifecycle hook go on, or go back
+    Continue(ContinueArgs),
     /// Show what the containers of services write, or wrote last before they failed
     Logs(LogsArgs),
     /// Show a recorded run again
@@ -96,6 +100,42 @@ pub struct StatusArgs {
     pub service: Option<String>,
 }
 
+/// `landfall continue`
+#[derive(Debug, Args)]
+pub struct ContinueArgs {
+    /// Only these services of the configuration [default: all]
+    pub services: Vec<String>,
+    /// Which way
+    #[arg(long, value_enum, default_value_t = ContinueActionArg::Continue)]
+    pub action: ContinueActionArg,
+    /// ECS service: name or ARN
+    #[arg(long, env = "LANDFALL_SERVICE")]
+    pub service: Option<String>,
+}
+
+/// Which way a paused deployment goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ContinueActionArg {
+    /// To the next stage
+    Continue,
+    /// Back to the revision before
+    Rollback,
+}
+
+impl ContinueArgs {
+    /// What the flags say over the file.
+    pub fn overrides(&self, global: &Global) -> Overrides {
+        Overrides {
+            only: self.services.clone(),
+            region: given(&global.region),
+            cluster: given(&global.cluster),
+            service: given(&self.service),
+            only_images: true,
+            ..Overrides::default()
+        }
+    }
+}
+
 impl StatusArgs {
     /// What the flags say over the file.
     pub fn overrides(&self, global: &Global) -> Overrides {
@@ -108,6 +148,16 @@ impl StatusArgs {
             ..Overrides::default()
         }
     }
+}
+
+/// `landfall explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// What a finding or a check is called, such as image-not-found or env-quotes
+    pub code: Option<String>,
+    /// Write a page for each code into this folder (docs/findings)
+    #[arg(long, hide = true, value_name = "FOLDER", conflicts_with = "code", value_parser = path)]
+    pub pages: Option<PathBuf>,
 }
 
 /// What `landfall schema` can print.

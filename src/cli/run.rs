@@ -8,13 +8,16 @@ use indicatif::ProgressDrawTarget;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::args::{Cli, Command, DeployArgs, Global, SandboxArgs, SchemaOf, StatusArgs, given};
+use super::args::{
+    Cli, Command, ContinueActionArg, ContinueArgs, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf,
+    StatusArgs, given,
+};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
 use super::push_args::PushCommandArgs;
-use crate::aws::AwsSettings;
+use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
 use crate::config::load;
 use crate::emit::{Emitter, Masks};
@@ -51,6 +54,8 @@ pub fn run() -> ExitCode {
             },
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
             Command::Status(args) => status(args, &cli.global, &environment).await,
+            Command::Explain(args) => explain(args, &cli.global),
+            Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Logs(args) => logs(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
@@ -205,6 +210,21 @@ async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -
     Ok(state.await?.exit_code())
 }
 
+async fn continue_paused(args: &ContinueArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        let job = commands::ContinueJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            action: match args.action {
+                ContinueActionArg::Continue => HookAction::Continue,
+                ContinueActionArg::Rollback => HookAction::Rollback,
+            },
+        };
+        commands::continue_paused(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
 /// Standard output is for the log alone, whatever its form; all else goes to standard error.
 async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let terminal = environment.terminal(global.no_color);
@@ -270,6 +290,16 @@ async fn sandbox(args: &SandboxArgs, global: &Global, environment: &Environment)
     print(&commands::how_to_use(&sandbox))?;
     interrupt.cancelled().await;
     sandbox.shutdown().await;
+    Ok(0)
+}
+
+fn explain(args: &ExplainArgs, global: &Global) -> Result<u8> {
+    if let Some(folder) = args.pages.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        commands::write_pages(folder)?;
+        return Ok(0);
+    }
+    let code = args.code.as_deref().filter(|code| !code.is_empty());
+    print(&commands::explain(code, global.output.unwrap_or(Format::Plain))?)?;
     Ok(0)
 }
 

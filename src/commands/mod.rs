@@ -1,18 +1,22 @@
 //! One file a verb: wires parts together, decides nothing.
 
+mod continue_;
 mod deploy;
 mod env;
+mod explain;
 mod logs;
 mod prune;
 mod push;
 mod sandbox;
 mod status;
 
+pub use continue_::{ContinueJob, continue_paused};
 pub use deploy::{DeployRequest, aws_settings, deploy};
 pub use env::{
     EnvCheckJob, EnvDiffJob, EnvPullJob, EnvPushJob, check as env_check, diff as env_diff, pull as env_pull,
     push as env_push,
 };
+pub use explain::{explain, write_pages};
 pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};

@@ -1,20 +1,23 @@
 //! `landfall status`: how services stand, in the words of a deployment. The PRIMARY deployment of each is looked at
 //! by the same state machine that follows a rollout, and nothing is changed.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::continue_::{current_service_deployment, onlooker};
 use super::env::{check_cluster, started};
 use crate::aws::{Aws, AwsSettings, LiveService, Watching};
 use crate::config::{Config, ServiceConfig};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Step, Verdict};
-use crate::rollout::{Followed, Policy, Rollout, WaitFor, look};
+use crate::rollout::{Followed, Native, NativeObservation, Policy, Rollout, WaitFor, look};
 
 /// How many of the newest service events are told.
 const EVENTS: usize = 5;
@@ -45,7 +48,8 @@ pub async fn status(job: StatusJob, events: &Emitter, interrupt: &CancellationTo
     let watching = Watching::new(&aws, &config.cluster);
     let looks = config.services.iter().map(|service| {
         let (aws, watching) = (&aws, &watching);
-        let service = Look { config, service, aws, watching, events: events.for_service(&service.name) };
+        let events = events.for_service(&service.name);
+        let service = Look { config, service, aws, watching, events, is_native: Cell::new(false) };
         async move { if job.watch { service.watch(interrupt).await } else { service.once().await } }
     });
     let result = try_join_all(looks).await.map(|_| ());
@@ -59,13 +63,18 @@ struct Look<'a> {
     aws: &'a Aws,
     watching: &'a Watching,
     events: Emitter,
+    /// Whether its strategy has stages; known once it was described.
+    is_native: Cell<bool>,
 }
 
 impl Look<'_> {
     async fn once(&self) -> Result<()> {
+        let began = Instant::now();
         let mut rollout = self.follow(true).await?;
-        self.look(&mut rollout, Instant::now()).await?;
-        self.finish(&rollout);
+        let mut native = onlooker(self.service);
+        self.look(&mut rollout, began).await?;
+        self.look_at_stage(&mut native, began).await?;
+        self.finish(&rollout, &native);
         Ok(())
     }
 
@@ -74,9 +83,15 @@ impl Look<'_> {
         let _counted = self.watching.join();
         let step = StepTimer::start(&self.events, Step::Watch);
         let mut rollout = self.follow(true).await?;
+        let mut native = onlooker(self.service);
         loop {
+            let looks = async {
+                let primary = self.look(&mut rollout, began).await?;
+                self.look_at_stage(&mut native, began).await?;
+                Ok::<_, Error>(primary)
+            };
             let primary = tokio::select! {
-                primary = self.look(&mut rollout, began) => primary?,
+                primary = looks => primary?,
                 () = interrupt.cancelled() => break,
             };
             if primary.is_some_and(|id| id != rollout.deployment_id()) {
@@ -89,7 +104,28 @@ impl Look<'_> {
             }
         }
         step.finish();
-        self.finish(&rollout);
+        self.finish(&rollout, &native);
+        Ok(())
+    }
+
+    /// The stage of a service deployment of strategy BLUE_GREEN, LINEAR or CANARY, if one is under way.
+    async fn look_at_stage(&self, native: &mut Native, began: Instant) -> Result<()> {
+        if !self.is_native.get() {
+            return Ok(());
+        }
+        let mut deployment = match native.arn() {
+            Some(arn) => self.aws.describe_service_deployments(&[arn.to_owned()]).await?.into_iter().next(),
+            None => current_service_deployment(self.aws, self.config, self.service).await?,
+        };
+        if native.outcome().is_some() {
+            *native = onlooker(self.service);
+            deployment = current_service_deployment(self.aws, self.config, self.service).await?;
+        }
+        if let Some(deployment) = &deployment {
+            native.found(deployment.arn.clone());
+        }
+        let observation = NativeObservation { at: began.elapsed(), now: Timestamp::now(), deployment };
+        self.events.emit_all(native.observe(observation, false));
         Ok(())
     }
 
@@ -113,6 +149,7 @@ impl Look<'_> {
             )
             .hint("Check the service's name, the cluster, the Region and the account.")
         })?;
+        self.is_native.set(live.is_native());
         let definition = self.aws.describe_task_definition(&live.task_definition).await?;
         let checked = definition.map(|(_, definition)| definition.health_checked_containers());
         let told = if first { EVENTS } else { 0 };
@@ -122,8 +159,11 @@ impl Look<'_> {
         ))
     }
 
-    fn finish(&self, rollout: &Rollout) {
-        let reason = rollout.standing().to_owned();
+    fn finish(&self, rollout: &Rollout, native: &Native) {
+        let mut reason = rollout.standing().to_owned();
+        if native.is_under_way() {
+            reason.push_str(&format!("; {}", native.standing()));
+        }
         self.events.emit(Event::RolloutFinished { verdict: Verdict::Unchanged, reason, zero_downtime: None });
     }
 }
@@ -142,10 +182,12 @@ fn followed(live: &LiveService, health_checked_containers: Vec<String>, told: us
         minimum_healthy_percent: live.minimum_healthy_percent,
         health_checked_containers,
         target_groups: live.target_groups.clone(),
+        health_check_grace_period: live.health_check_grace_period,
         earlier_deployments: earlier.clone().map(|deployment| deployment.id.clone()).collect(),
         earlier_task_definition: earlier.map(|deployment| deployment.task_definition.clone()).next(),
         seen_event_ids: known,
         something_ran_before: true,
+        resumed: false,
         undoes: None,
     }
 }

@@ -219,13 +219,17 @@ fn check_service(live: &LiveService) -> Result<()> {
     if live.controller != "ECS" {
         return refuse(
             format!("the service {} is under {} control", live.name, live.controller),
-            "Landfall deploys services whose deployment controller is ECS; use CodeDeploy for this one.",
+            "Landfall deploys services whose deployment controller is ECS: nothing was changed. Deploy this one by CodeDeploy or the controller that owns it, or move it to the ECS controller with a BLUE_GREEN, LINEAR or CANARY strategy.",
         );
+    }
+    if live.is_native() {
+        // Both revisions run in full beside each other, whatever the percentages are.
+        return Ok(());
     }
     if live.strategy != "ROLLING" {
         return refuse(
             format!("the service {} uses the {} strategy", live.name, live.strategy),
-            "Landfall follows ROLLING deployments so far.",
+            "Landfall follows ROLLING, BLUE_GREEN, LINEAR and CANARY deployments.",
         );
     }
     // Facts 3.5: neither a start nor a stop is allowed, so ECS would wait for ever.

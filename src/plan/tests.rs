@@ -141,13 +141,14 @@ fn the_plan_shows_no_value() {
 #[test]
 fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
     type Spoil = fn(&mut Snapshot);
-    let cases: [(Spoil, &str); 7] = [
+    let cases: [(Spoil, &str); 8] = [
         (
             |s| {
                 s.live.target_groups = vec![TargetGroupRef {
                     arn: "tg".into(),
                     container_name: "app".into(),
                     container_port: 80,
+                    health_check: None,
                 }];
                 s.base = TaskDefinition::from_value(
                     json!({"family": "web", "containerDefinitions": [{"name": "app"}]}),
@@ -158,7 +159,8 @@ fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
         ),
         (|s| s.live.service.status = "DRAINING".into(), "the service web is DRAINING"),
         (|s| s.live.controller = "CODE_DEPLOY".into(), "under CODE_DEPLOY control"),
-        (|s| s.live.strategy = "BLUE_GREEN".into(), "uses the BLUE_GREEN strategy"),
+        (|s| s.live.controller = "EXTERNAL".into(), "under EXTERNAL control"),
+        (|s| s.live.strategy = "MAGENTA".into(), "uses the MAGENTA strategy"),
         (|s| s.live.maximum_percent = 100, "can neither start nor stop a task"),
         (|s| s.images[0].variants[0].platform = "linux/arm64".into(), "exec format error"),
         (|s| s.images[0].variants[0].size = 21 << 30, "no space left on device"),

@@ -138,6 +138,10 @@ impl Human {
                 block.into_iter().map(|line| line.indent(indent)).collect()
             }
             Event::Healthy { .. } => self.marked(Mark::Done, name, said()),
+            Event::StageChanged { .. } | Event::TrafficShifted { .. } => {
+                self.marked(Mark::Info, name, said())
+            }
+            Event::Paused { .. } => self.marked(Mark::Warning, name, said()),
             Event::RollbackStarted { .. } => {
                 let watch = |step: &StepState| step.step == Step::Watch && step.service == record.service;
                 let mut lines = self.give_up(state, watch, Verdict::Failed, record.time);

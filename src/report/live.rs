@@ -7,7 +7,7 @@ use super::style::{Style, Tone};
 use super::text::{bytes, count, duration, revision, short_task, shorten_digests};
 use super::words;
 use crate::event::{DeploymentState, Role, Step, TaskState, Transfer};
-use crate::state::{BlobState, PackingState, PushState, RunState, ServiceState, StepState};
+use crate::state::{BlobState, NativeState, PackingState, PushState, RunState, ServiceState, StepState};
 
 /// Where the detail of a step begins, after its mark.
 pub(super) const DETAIL: usize = 18;
@@ -44,7 +44,7 @@ pub(super) fn live(state: &RunState, now: Timestamp, style: Style, height: Optio
                         }
                     }
                 }
-                Step::Watch | Step::Rollback => lines.extend(task_rows(service, style)),
+                Step::Watch | Step::Rollback => lines.extend(task_rows(service, now, style)),
                 _ => {}
             }
         }
@@ -232,8 +232,9 @@ pub(super) fn elapsed_ms(start: Timestamp, now: Timestamp) -> u64 {
 }
 
 /// The tasks of a service in groups: the newest deployment first, what drains last.
-fn task_rows(service: &ServiceState, style: Style) -> Vec<Line> {
+fn task_rows(service: &ServiceState, now: Timestamp, style: Style) -> Vec<Line> {
     let mut rows = Vec::new();
+    rows.extend(service.native.as_ref().map(|native| stage_row(native, now)));
     for role in [Role::Newer, Role::Followed, Role::Old] {
         let deployments: Vec<&DeploymentState> =
             service.deployments.values().filter(|deployment| deployment.role == role).collect();
@@ -245,6 +246,22 @@ fn task_rows(service: &ServiceState, style: Style) -> Vec<Line> {
         rows.extend(tasks.into_iter().map(|task| task_row(task, style)));
     }
     rows
+}
+
+/// `    stage BAKE_TIME, 100 % of production traffic, bake time: 1m 20s left`
+fn stage_row(native: &NativeState, now: Timestamp) -> Line {
+    let line = Line::new()
+        .tone(Tone::Strong, &words::stage_words(native.stage.as_deref(), &native.status))
+        .indent(4);
+    let line = match native.production_percent {
+        Some(percent) => line.text(&format!(", {percent} % of production traffic")),
+        None => line,
+    };
+    let line = match native.bakes_until {
+        Some(until) => line.text(&format!(", bake time: {} left", duration(elapsed_ms(now, until)))),
+        None => line,
+    };
+    if native.paused.is_some() { line.tone(Tone::Warn, ", paused") } else { line }
 }
 
 /// Tasks that are up or on their way, then the newest that have stopped. Old tasks that have stopped

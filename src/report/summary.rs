@@ -9,6 +9,7 @@ use super::words;
 use crate::event::{
     ErrorReport, Finding, Role, TaskState, Transfer, Verdict, ZeroDowntime, ZeroDowntimeVerdict,
 };
+use crate::rollout::explain::says_more;
 use crate::state::{RunState, ServiceState};
 
 /// Column at which the values of facts begin.
@@ -326,6 +327,9 @@ fn of_finding(finding: &Finding, style: Style) -> Vec<Line> {
     for text in evidence {
         let line = Line::new().tone(Tone::Dim, "| ").text(text);
         lines.extend(line.indent(indent).wrap(style.width, indent + 2));
+    }
+    if says_more(&finding.code) {
+        lines.extend(part("more", Tone::Dim, &format!("landfall explain {}", finding.code)));
     }
     lines
 }

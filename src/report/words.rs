@@ -228,6 +228,15 @@ fn finding(finding: &Finding, again: bool) -> Line {
     line.text(&format!(": {}; fix: {}", finding.title, finding.fix))
 }
 
+/// `stage BAKE_TIME`, and the status where it is not the ordinary one.
+pub(super) fn stage_words(stage: Option<&str>, status: &str) -> String {
+    match (stage, status) {
+        (Some(stage), "IN_PROGRESS") => format!("stage {stage}"),
+        (Some(stage), status) => format!("service deployment {status} (stage {stage})"),
+        (None, status) => format!("service deployment {status}"),
+    }
+}
+
 /// What a log says of an event; `None` for what is not worth a line. `again` says that a finding has
 /// been told before.
 pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Line> {
@@ -282,6 +291,32 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         Event::ServiceMessage { message } => line.tone(Tone::Dim, &format!("event: {message}")),
         Event::Waiting { elapsed_ms, healthy, desired } => line
             .text(&format!("still waiting: {healthy} of {desired} healthy after {}", duration(*elapsed_ms))),
+        Event::StageChanged { stage, status, reason } => {
+            let line = line.text(&stage_words(stage.as_deref(), status));
+            match reason {
+                Some(reason) => line.text(": ").text(reason),
+                None => line,
+            }
+        }
+        Event::TrafficShifted { production_percent, test_percent } => {
+            let line = line.text(&format!("traffic: {production_percent} % of production"));
+            match test_percent {
+                Some(percent) => line.text(&format!(", {percent} % of test")),
+                None => line,
+            }
+            .text(" to the new revision")
+        }
+        Event::Baking { remaining_ms } => line.text(&format!("bake time: {} left", duration(*remaining_ms))),
+        Event::Paused { stage, how, expires_at, timeout_action } => {
+            let at = stage.as_deref().map(|stage| format!(" at {stage}")).unwrap_or_default();
+            let line = line.tone(Tone::Warn, &format!("paused{at}")).text(": go on with ").text(how);
+            match (expires_at, timeout_action) {
+                (Some(until), Some(action)) => {
+                    line.text(&format!("; at {} ECS does {action} by itself", until.strftime("%F %T UTC")))
+                }
+                _ => line,
+            }
+        }
         Event::Throttled { operation, delay_ms } => {
             line.text(&format!("AWS throttles {operation}; next look in {}", duration(*delay_ms)))
         }

@@ -15,11 +15,13 @@ const SERVICE_EVERY: Duration = Duration::from_secs(3);
 const TARGETS_EVERY: Duration = Duration::from_secs(6);
 /// Tasks on their way to RUNNING pass through states that only DescribeTasks tells.
 const STARTING_EVERY: Duration = Duration::from_secs(5);
-const TASKS_EVERY: Duration = Duration::from_secs(12);
+const TASKS_EVERY: Duration = Duration::from_secs(15);
 /// Listings, where nothing calls for one.
-const LISTED_EVERY: Duration = Duration::from_secs(30);
+const LISTED_EVERY: Duration = Duration::from_secs(60);
 /// How many calls may be made before the average counts.
 const BURST: f64 = 24.0;
+/// The longest pause for the sake of the average.
+const LATEST: Duration = Duration::from_millis(2000);
 /// The slowest pace, as a multiple, when AWS throttles.
 const SLOWEST: u32 = 8;
 
@@ -144,9 +146,9 @@ impl Cadence {
         self.allowance = (self.allowance + earned).min(BURST) - seen.calls;
         let quiet = at.saturating_sub(self.changed) >= QUIET;
         let pace = if quiet { EASY } else { PACE } * self.slowness;
-        // Below zero, the look costs what it takes to earn it.
+        // Below zero, looks come later until it is earned again, but never so late that it would be noticed.
         let debt = Duration::from_secs_f64((-self.allowance).max(0.0) / rate);
-        pace.max(debt.min(EASY * SLOWEST))
+        pace.max(debt.min(PACE + debt / 10).min(LATEST))
     }
 }
 

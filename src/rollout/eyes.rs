@@ -22,6 +22,8 @@ pub(super) enum Part {
     Service,
     Tasks,
     Targets,
+    /// Of a strategy that ECS carries out in stages.
+    ServiceDeployment,
 }
 
 /// What one look brought.
@@ -66,7 +68,10 @@ struct Going {
     fresh: Fresh,
     listing: bool,
     changed: bool,
-    news: bool,
+    /// Ids of tasks in service events that are new.
+    named: Vec<String>,
+    /// ECS counts more failed tasks than before.
+    failures: bool,
     calls: f64,
     errors: Vec<(Part, Error)>,
 }
@@ -114,7 +119,8 @@ impl<'a> Eyes<'a> {
             fresh: Fresh { service: false, tasks: false, targets: self.groups.is_empty() },
             listing: false,
             changed: false,
-            news: false,
+            named: Vec::new(),
+            failures: false,
             calls: 0.0,
             errors: Vec::new(),
         };
@@ -148,8 +154,11 @@ impl<'a> Eyes<'a> {
             .filter(|index| *index < self.groups.len() && !tried.targets.contains(index))
             .collect();
         let lacking = going.fresh.service && self.lacks_tasks();
-        let running = !tried.running && (want.listing || lacking);
-        let stopped = !tried.stopped && (want.listing || going.news);
+        let strange = going.named.iter().any(|id| !self.knows(id));
+        let running = !tried.running && (want.listing || lacking || strange);
+        // Who is not among those that are to run was stopped already.
+        let gone = going.failures || (strange && tried.running);
+        let stopped = !tried.stopped && (want.listing || gone);
         let nothing = !service && describe.is_empty() && groups.is_empty() && !running && !stopped;
         if nothing && !all {
             return None;
@@ -218,7 +227,9 @@ impl<'a> Eyes<'a> {
         if let Some((before, _)) = &self.service {
             going.changed |= *before != found;
             let failed = |service: &Service| service.deployments.iter().map(|d| d.failed).sum::<u32>();
-            going.news |= before.events.first() != found.events.first() || failed(before) != failed(&found);
+            going.failures |= failed(&found) > failed(before);
+            let new = found.events.iter().take_while(|event| before.events.first() != Some(event));
+            going.named.extend(new.flat_map(|event| task_ids(&event.message)).map(str::to_owned));
         }
         self.service = Some((found, going.asked));
         going.fresh.service = true;
@@ -273,6 +284,10 @@ impl<'a> Eyes<'a> {
         counted > self.tasks.values().filter(staying).count() as u64
     }
 
+    fn knows(&self, id: &str) -> bool {
+        self.tasks.keys().any(|arn| arn.rsplit('/').next() == Some(id))
+    }
+
     fn living(&self) -> Vec<String> {
         self.tasks.iter().filter(|(_, known)| !known.has_ended()).map(|(arn, _)| arn.clone()).collect()
     }
@@ -318,6 +333,11 @@ impl<'a> Eyes<'a> {
         });
         Look { observation, seen, errors: going.errors }
     }
+}
+
+/// The ids in `(task ID) (task ID)` (facts 3.7).
+fn task_ids(message: &str) -> impl Iterator<Item = &str> {
+    message.split("(task ").skip(1).filter_map(|rest| rest.split_once(')')).map(|(id, _)| id.trim())
 }
 
 /// Whether AWS refused because of too many calls (facts 7.1).

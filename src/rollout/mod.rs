@@ -30,6 +30,7 @@ mod history;
 mod logs;
 mod machine;
 mod memory;
+mod native;
 mod observation;
 mod policy;
 mod stall;
@@ -42,14 +43,21 @@ mod zero_downtime;
 
 pub use changes::stopped;
 pub use evidence::LogEvidence;
+pub(crate) use findings::api_error;
+pub use findings::pages as explain;
 pub use findings::{
-    Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log, exit_code,
+    Class, Entry, ExitCode, Pattern, Scope, by_code, catalogue, diagnose, diagnose_event, diagnose_log,
+    exit_code,
 };
 pub use logs::{ContainerLog, LogPlace, failed, log_of_container, logs_of_task, readable, suspects};
 pub use machine::{Outcome, Rollout};
+pub use native::{
+    Hook, Native, NativeEnd, NativeFollowed, NativeObservation, NativeOutcome, RollbackTo, ServiceDeployment,
+    Share, follow_rollback, watch_native,
+};
 pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
-pub use policy::{Followed, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub(crate) use watch::is_final;
 pub use watch::{look, watch};

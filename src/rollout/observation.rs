@@ -181,6 +181,10 @@ pub struct Task {
     pub stopped_reason: Option<String>,
     /// From the elastic network interface in `attachments`, or from `containers[].networkInterfaces`.
     pub private_ip: Option<String>,
+    /// `startedAt`: when it became RUNNING, in milliseconds since 1970 by AWS's clock.
+    pub started_at_ms: Option<i64>,
+    /// `stoppingAt`, or `stoppedAt` where that is missing, in the same unit.
+    pub stopping_at_ms: Option<i64>,
     /// Also those that AWS put into the task and that its definition lacks (facts 9.2).
     pub containers: Vec<Container>,
 }
@@ -189,6 +193,12 @@ impl Task {
     /// The last part of the ARN.
     pub fn id(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or(&self.arn)
+    }
+
+    /// How long it was RUNNING, by AWS's own timestamps; none while it runs, or where it never did.
+    pub fn ran_for(&self) -> Option<Duration> {
+        let ms = self.stopping_at_ms?.checked_sub(self.started_at_ms?)?;
+        u64::try_from(ms).ok().map(Duration::from_millis)
     }
 
     /// ECS has decided to stop it, or it has stopped (facts 3.1).
@@ -202,7 +212,8 @@ impl Task {
     }
 }
 
-/// A container of a task.
+/// A container of a task. DescribeTasks says nothing of restarts in place (`restartPolicy`, facts 3.3), so
+/// that a crash loop inside a RUNNING task shows in its health checks alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     /// Its name in the task definition.

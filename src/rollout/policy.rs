@@ -72,6 +72,51 @@ pub struct TargetGroupRef {
     pub container_name: String,
     /// The port on the task's address.
     pub container_port: u32,
+    /// How it checks its targets, where DescribeTargetGroups could be asked: it needs a permission that
+    /// nothing else needs.
+    pub health_check: Option<HealthCheck>,
+}
+
+/// How a target group checks its targets, as DescribeTargetGroups has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// `HTTP`, `HTTPS`, `TCP`, ...
+    pub protocol: String,
+    /// What is asked for; TCP has none.
+    pub path: Option<String>,
+    /// A number or `traffic-port`.
+    pub port: String,
+    /// The status codes that count as success: `200-299`.
+    pub matcher: Option<String>,
+    /// Seconds between two checks.
+    pub interval: u32,
+    /// Seconds that an answer may take.
+    pub timeout: u32,
+    /// Successes in a row that make a target healthy.
+    pub healthy_threshold: u32,
+    /// Failures in a row that make a target unhealthy.
+    pub unhealthy_threshold: u32,
+}
+
+impl std::fmt::Display for HealthCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.protocol)?;
+        if let Some(path) = &self.path {
+            write!(f, " {path}")?;
+        }
+        match self.port.as_str() {
+            "traffic-port" => f.write_str(" on the target's port")?,
+            port => write!(f, " on port {port}")?,
+        }
+        if let Some(matcher) = &self.matcher {
+            write!(f, ", wants {matcher}")?;
+        }
+        write!(
+            f,
+            " within {} s; every {} s; {} failures make a target unhealthy, {} successes healthy",
+            self.timeout, self.interval, self.unhealthy_threshold, self.healthy_threshold
+        )
+    }
 }
 
 /// The deployment that is followed, and what was there before it.
@@ -91,6 +136,8 @@ pub struct Followed {
     pub health_checked_containers: Vec<String>,
     /// Of the service, after the update.
     pub target_groups: Vec<TargetGroupRef>,
+    /// The service's `healthCheckGracePeriodSeconds`; zero where it has none.
+    pub health_check_grace_period: Duration,
     /// Every other deployment that was listed before the update or in its response.
     pub earlier_deployments: Vec<String>,
     /// What the service ran before.
@@ -99,6 +146,8 @@ pub struct Followed {
     pub seen_event_ids: HashSet<String>,
     /// Whether the service had running tasks before the update.
     pub something_ran_before: bool,
+    /// Another run began the deployment: what failed before this one's first look does not count any more.
+    pub resumed: bool,
     /// Set where the followed deployment puts the service back: what it undoes. Then neither
     /// [`Event::Healthy`](crate::event::Event::Healthy) nor [`Event::Steady`](crate::event::Event::Steady)
     /// is said, roles stay those of the run, and events that name no task are not held against it: they

@@ -44,6 +44,8 @@ pub fn task(id: &str, started_by: &str, number: u32) -> Task {
         stop_code: None,
         stopped_reason: None,
         private_ip: None,
+        started_at_ms: None,
+        stopping_at_ms: None,
         containers: vec![Container {
             name: "web".to_owned(),
             last_status: "PENDING".to_owned(),
@@ -262,12 +264,15 @@ pub fn followed(world: &World) -> Followed {
                 arn: group.arn.clone(),
                 container_name: "web".to_owned(),
                 container_port: 80,
+                health_check: None,
             })
             .collect(),
+        health_check_grace_period: Duration::ZERO,
         earlier_deployments: vec![OLD.to_owned()],
         earlier_task_definition: Some(revision(1)),
         seen_event_ids: HashSet::new(),
         something_ran_before: true,
+        resumed: false,
         undoes: None,
     }
 }

@@ -94,7 +94,7 @@ pub async fn look(
 
 /// Parts of looks that failed, and since when.
 #[derive(Default)]
-struct Troubles {
+pub(super) struct Troubles {
     parts: BTreeMap<Part, Trouble>,
 }
 
@@ -105,7 +105,12 @@ struct Trouble {
 
 impl Troubles {
     /// Takes in what failed in one look; whether anything was said about it.
-    fn take_in(&mut self, errors: Vec<(Part, Error)>, pause: Duration, events: &Emitter) -> Result<bool> {
+    pub(super) fn take_in(
+        &mut self,
+        errors: Vec<(Part, Error)>,
+        pause: Duration,
+        events: &Emitter,
+    ) -> Result<bool> {
         self.parts.retain(|part, _| errors.iter().any(|(failed, _)| failed == part));
         let mut said = false;
         for (part, error) in errors {

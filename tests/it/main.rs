@@ -8,6 +8,7 @@
 
 #[cfg(unix)]
 mod canary;
+mod chaos;
 mod cli;
 #[cfg(target_os = "linux")]
 mod discard;
@@ -15,12 +16,16 @@ mod e2e;
 mod env;
 mod env_lifecycle;
 mod env_store;
+mod explain;
 mod images;
 mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
+mod native;
 mod proxy;
 mod push;
+mod rollouts;
 mod sandbox;
+mod simulated;
 mod status;
 mod support;

@@ -1,10 +1,12 @@
 //! The running sandbox, as its user sees it.
 
+mod in_process;
 mod options;
 mod sandbox;
 mod seeding;
 mod truth;
 
+pub use in_process::{HttpAnswer, InProcess};
 pub use options::{Options, SandboxError};
 pub use sandbox::Sandbox;
 pub use truth::Truth;

@@ -19,6 +19,25 @@ pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: impl 
     response
 }
 
+/// An answer of the AWS JSON and AWS Query APIs, before it goes out.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) media_type: &'static str,
+    pub(crate) body: String,
+    /// The header `x-amzn-errortype` of an error.
+    pub(crate) error_type: Option<String>,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        let mut response = answer(reply.status, reply.media_type, reply.body);
+        if let Some(error_type) = reply.error_type {
+            set(&mut response, "x-amzn-errortype", &error_type);
+        }
+        response
+    }
+}
+
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Answer {
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();

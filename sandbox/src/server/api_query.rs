@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Shared,
-    answer::{Answer, MISSING_TOKEN, MISSING_TOKEN_TEXT, answer, is_signed, read},
+    answer::{Answer, MISSING_TOKEN, MISSING_TOKEN_TEXT, Reply, is_signed, read},
     journal::Named,
+    shared::Timed,
     xml,
 };
 use crate::world::{ApiError, Service, is_write};
@@ -18,7 +19,13 @@ const LONGEST: usize = 1024 * 1024;
 pub(super) async fn respond(shared: &Shared, request: Request<Incoming>) -> (Named, Answer) {
     let signed = is_signed(&request);
     let body = read(request.into_body(), LONGEST).await.unwrap_or_default();
-    let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
+    let (named, reply) = reply(&mut shared.world(), signed, &body);
+    (named, reply.into())
+}
+
+/// Answers one request: `body` is its form.
+pub(super) fn reply(timed: &mut Timed, signed: bool, body: &[u8]) -> (Named, Reply) {
+    let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
     let (action, version) = (field("Action"), field("Version"));
     let service = match version {
@@ -37,27 +44,26 @@ pub(super) async fn respond(shared: &Shared, request: Request<Incoming>) -> (Nam
         _ if !signed => Err(ApiError { status: 403, ..ApiError::client(MISSING_TOKEN, MISSING_TOKEN_TEXT) }),
         Err(unknown) => Err(ApiError::not_implemented(unknown, action)),
         Ok((service, namespace)) => {
-            let mut timed = shared.world();
             let now = timed.now();
             timed.world.call(*service, action, &nest(&form), now).map(|value| (value, *namespace))
         }
     };
-    let response = match result {
+    let reply = match result {
         Ok((value, namespace)) => accept(action, namespace, &value),
         Err(error) => refuse(&error),
     };
-    (named, response)
+    (named, reply)
 }
 
-fn accept(action: &str, namespace: &str, value: &Value) -> Answer {
+fn accept(action: &str, namespace: &str, value: &Value) -> Reply {
     let result = xml::fields(value);
     let body = format!(
         "<{action}Response xmlns=\"{namespace}\"><{action}Result>{result}</{action}Result><ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId></ResponseMetadata></{action}Response>"
     );
-    answer(StatusCode::OK, MEDIA_TYPE, body)
+    Reply { status: StatusCode::OK, media_type: MEDIA_TYPE, body, error_type: None }
 }
 
-fn refuse(error: &ApiError) -> Answer {
+fn refuse(error: &ApiError) -> Reply {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = if error.status < 500 { "Sender" } else { "Receiver" };
     let body = format!(
@@ -66,7 +72,7 @@ fn refuse(error: &ApiError) -> Answer {
         xml::element("Code", &error.code),
         xml::element("Message", &error.message),
     );
-    answer(status, MEDIA_TYPE, body)
+    Reply { status, media_type: MEDIA_TYPE, body, error_type: None }
 }
 
 /// `Targets.member.1.Id=x` becomes `{"Targets":[{"Id":"x"}]}`.

@@ -13,9 +13,18 @@ mod route;
 mod shared;
 mod xml;
 
+pub(crate) use answer::Reply;
 pub use journal::ApiCall;
 pub(crate) use listen::Listening;
 pub use objects::{BucketOptions, BucketPolicy};
 pub(crate) use objects::{ObjectFiles, Objects};
 pub(crate) use registry::BlobStore;
-pub(crate) use shared::{Shared, SharedParts};
+pub(crate) use shared::{Shared, SharedParts, Timed};
+
+/// Answers one request of the AWS JSON or AWS Query APIs without a server.
+pub(crate) fn reply(timed: &mut Timed, target: Option<&str>, body: &[u8]) -> (journal::Named, Reply) {
+    match target {
+        Some(target) => api_json::reply(timed, target, true, Ok(body)),
+        None => api_query::reply(timed, true, body),
+    }
+}

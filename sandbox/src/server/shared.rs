@@ -33,6 +33,12 @@ pub(crate) struct Timed {
 }
 
 impl Timed {
+    /// The world's time follows Tokio's clock from now on.
+    pub(crate) fn new(world: World, speed: f64) -> Timed {
+        let clock = Clock::new(world.now(), speed);
+        Timed { world, clock }
+    }
+
     pub(crate) fn now(&self) -> VirtualTime {
         self.clock.now()
     }
@@ -40,9 +46,8 @@ impl Timed {
 
 impl Shared {
     pub(crate) fn new(parts: SharedParts) -> Shared {
-        let clock = Clock::new(parts.world.now(), parts.speed);
         Shared {
-            timed: Mutex::new(Timed { world: parts.world, clock }),
+            timed: Mutex::new(Timed::new(parts.world, parts.speed)),
             journal: Journal::new(),
             objects: parts.objects,
             blobs: parts.blobs,

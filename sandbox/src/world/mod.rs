@@ -3,6 +3,7 @@
 mod account;
 mod api_error;
 mod call;
+mod disturb;
 mod images;
 mod json;
 mod load_balancing;
@@ -10,6 +11,7 @@ mod logs;
 mod object_store;
 mod random;
 mod rolling_update;
+mod service_deployments;
 mod services;
 mod state;
 mod task_definitions;
@@ -19,6 +21,8 @@ mod time;
 
 pub use api_error::ApiError;
 pub use call::{Service, is_write};
+pub use disturb::Mishap;
+pub(crate) use disturb::Ordained;
 pub use images::{Encryption, Login, RegistryError, RepositoryOptions, StoredManifest, TagMutability};
 pub use load_balancing::TargetGroupOptions;
 pub use object_store::{EveryObject, ObjectStore};

@@ -13,6 +13,7 @@ use super::{
     load_balancing::{TargetGroup, TargetGroupOptions},
     logs::Logs,
     random::Random,
+    service_deployments::History,
     services::Service,
     task_definitions::TaskDefinitions,
     tasks::Task,
@@ -65,12 +66,15 @@ pub struct World {
     pub(crate) clusters: BTreeMap<String, Cluster>,
     pub(crate) task_definitions: TaskDefinitions,
     pub(crate) services: Vec<Service>,
+    /// Service deployments and revisions of all services.
+    pub(crate) history: History,
     pub(crate) tasks: Vec<Task>,
     pub(crate) target_groups: Vec<TargetGroup>,
     pub(crate) logs: Logs,
     pub(crate) registry: Registry,
     pub(crate) objects: Box<dyn ObjectStore>,
     pub(crate) throttle: Throttle,
+    pub(crate) ordained: Option<super::Ordained>,
     pub(crate) denied_actions: BTreeSet<String>,
 }
 
@@ -88,6 +92,7 @@ impl World {
             clusters: BTreeMap::new(),
             task_definitions: TaskDefinitions::default(),
             services: Vec::new(),
+            history: History::new(options.seed),
             tasks: Vec::new(),
             target_groups: Vec::new(),
             logs: Logs::default(),
@@ -99,6 +104,7 @@ impl World {
             objects: options.objects,
             // Its own sequence, so that throttling does not change the deployment's jitter.
             throttle: Throttle::new(options.seed ^ 0x7468_726f_7474_6c65),
+            ordained: None,
             denied_actions: options.denied_actions,
         }
     }

@@ -1,6 +1,7 @@
 //! What whole runs look like, by reporter.
 
 mod harmless;
+mod native;
 mod plain;
 mod push;
 mod screen;

@@ -1,5 +1,6 @@
 //! From one stopped task, service event, log line or target to a finding.
 
+use super::balancer::target_line;
 use super::container::EXITED;
 use super::entry::{Entry, Scope, normalize};
 use super::exit_codes::exit_code;
@@ -8,7 +9,7 @@ use super::health::{ELB, UNUSABLE, UNUSED};
 use super::infrastructure::{BY_HAND, HOST_HEALTH, RETIREMENT, SPOT};
 use super::{GENERIC, SPECIFIC};
 use crate::event::Finding;
-use crate::rollout::observation::{Container, Target, Task, target_group_name};
+use crate::rollout::observation::{Container, Target, Task};
 
 /// A finding and the row that it comes from.
 #[derive(Debug, Clone)]
@@ -102,18 +103,7 @@ pub(in crate::rollout) fn target(group_arn: &str, target: &Target) -> Option<Dia
         ("unused", Some("Target.IpUnusable" | "Target.InvalidState")) => UNUSABLE,
         _ => return None,
     };
-    let mut line = format!(
-        "target {}:{} in target group {}: {}",
-        target.id,
-        target.port,
-        target_group_name(group_arn),
-        target.state
-    );
-    for part in [&target.reason, &target.description].into_iter().flatten() {
-        line.push_str(", ");
-        line.push_str(part);
-    }
-    Some(Diagnosis::of(&entry, vec![line]))
+    Some(Diagnosis::of(&entry, vec![target_line(group_arn, target)]))
 }
 
 /// The first row that any of the texts matches: rows, and not texts, are in the order of what explains
@@ -142,7 +132,7 @@ fn exited(task: &Task) -> Option<Diagnosis> {
     let reading = exit_code(code);
     let mut diagnosis = Diagnosis::of(&EXITED, task_evidence(task));
     diagnosis.entry.class = reading.class;
-    diagnosis.finding.class = reading.class;
+    diagnosis.finding.class = reading.class.reported();
     diagnosis.finding.title =
         format!("Container {} exited with code {code} ({})", container.name, reading.meaning);
     diagnosis.finding.cause = reading.cause.to_owned();

@@ -18,6 +18,41 @@ const NETWORK: &[&str] = &[
     "connection issue between the task and",
 ];
 
+/// Whether waiting can help, and what the rollout does about it (facts 5, "How to use", and 5.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// No retry can ever differ: one occurrence ends the rollout.
+    AtOnce,
+    /// Fails until someone changes something: two occurrences end the rollout.
+    Deterministic,
+    /// A fault if it repeats, otherwise noise: three occurrences without a task of the deployment that
+    /// became healthy end the rollout.
+    Mixed,
+    /// Waiting may help: its failed tasks count towards `max_failed_tasks`, and no more.
+    Transient,
+}
+
+impl Class {
+    /// What reports say of it.
+    pub fn reported(self) -> FailureClass {
+        match self {
+            Self::AtOnce | Self::Deterministic => FailureClass::Deterministic,
+            Self::Mixed => FailureClass::Mixed,
+            Self::Transient => FailureClass::Transient,
+        }
+    }
+
+    /// After how many occurrences it ends a rollout; never where there is none.
+    pub fn limit(self) -> Option<usize> {
+        match self {
+            Self::AtOnce => Some(1),
+            Self::Deterministic => Some(2),
+            Self::Mixed => Some(3),
+            Self::Transient => None,
+        }
+    }
+}
+
 /// Texts that all have to occur, in lower case.
 #[derive(Debug, Clone, Copy)]
 pub struct Pattern {
@@ -36,6 +71,16 @@ pub(super) const fn network(all: &'static [&'static str]) -> Pattern {
 }
 
 impl Pattern {
+    /// The texts, in lower case, all of which have to occur.
+    pub fn texts(&self) -> &'static [&'static str] {
+        self.all
+    }
+
+    /// Whether one of the texts that mean a broken network path has to occur as well.
+    pub fn is_network(&self) -> bool {
+        self.network
+    }
+
     fn matches(&self, text: &str) -> bool {
         self.all.iter().all(|part| text.contains(part))
             && (!self.network || NETWORK.iter().any(|part| text.contains(part)))
@@ -51,6 +96,8 @@ pub enum Scope {
     Event,
     /// A line of a container's log alone.
     Log,
+    /// An error that the API of AWS answered with: `CODE: message`.
+    Api,
 }
 
 /// One diagnosable cause: the row of a table, and a page of documentation.
@@ -61,9 +108,7 @@ pub struct Entry {
     /// The rows of facts 5 that it covers.
     pub rows: &'static [&'static str],
     /// Whether waiting can help.
-    pub class: FailureClass,
-    /// No retry can ever differ: one occurrence ends the rollout.
-    pub certain: bool,
+    pub class: Class,
     /// Where its texts come from.
     pub scope: Scope,
     /// Any of them has to match.
@@ -72,23 +117,31 @@ pub struct Entry {
     pub title: &'static str,
     /// Why that happens.
     pub cause: &'static str,
-    /// What to do.
-    pub fix: &'static str,
+    /// What to do, step by step: whole sentences.
+    pub fix: &'static [&'static str],
+    /// How it is seen where no text says it, for `landfall explain`.
+    pub signs: &'static [&'static str],
+    /// How to find out which of the causes it is; only `landfall explain` tells it.
+    pub checks: &'static [&'static str],
+    /// AWS's page on it, in the ECS developer guide, where its group's is not the closest.
+    pub page: Option<&'static str>,
 }
 
 impl Entry {
     /// A row with what most rows have in common; the rest is filled in with `..`.
-    pub(super) const fn row(code: &'static str, rows: &'static [&'static str], class: FailureClass) -> Self {
+    pub(super) const fn row(code: &'static str, rows: &'static [&'static str], class: Class) -> Self {
         Self {
             code,
             rows,
             class,
-            certain: false,
             scope: Scope::Any,
             patterns: &[],
             title: "",
             cause: "",
-            fix: "",
+            fix: &[],
+            signs: &[],
+            checks: &[],
+            page: None,
         }
     }
 
@@ -101,10 +154,10 @@ impl Entry {
     pub(super) fn finding(&self, evidence: Vec<String>) -> Finding {
         Finding {
             code: self.code.to_owned(),
-            class: self.class,
+            class: self.class.reported(),
             title: self.title.to_owned(),
             cause: self.cause.to_owned(),
-            fix: self.fix.to_owned(),
+            fix: self.fix.join(" "),
             evidence,
             occurrences: 1,
         }

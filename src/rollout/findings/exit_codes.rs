@@ -1,6 +1,6 @@
 //! What the exit code of a container says (facts 5.3, the table of exit codes).
 
-use crate::event::FailureClass::{self, Deterministic, Mixed};
+use super::entry::Class::{self, Deterministic, Mixed};
 
 /// The reading of one exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub struct ExitCode {
     /// In a few words: `SIGKILL`.
     pub meaning: String,
     /// Whether waiting can help.
-    pub class: FailureClass,
+    pub class: Class,
     /// Why that happens.
     pub cause: &'static str,
     /// What to do.
@@ -17,7 +17,7 @@ pub struct ExitCode {
 
 const LOGS: &str = "Look at the container's last log lines.";
 
-const KNOWN: &[(i32, &str, FailureClass, &str, &str)] = &[
+const KNOWN: &[(i32, &str, Class, &str, &str)] = &[
     (
         0,
         "ended without an error",
@@ -79,4 +79,9 @@ pub fn exit_code(code: i32) -> ExitCode {
         _ => "an error of the application's own".to_owned(),
     };
     ExitCode { meaning, class: Mixed, cause: "The program ended with an exit code of its own.", fix: LOGS }
+}
+
+/// Every exit code that has a reading of its own.
+pub(super) fn all_exit_codes() -> impl Iterator<Item = (i32, ExitCode)> {
+    KNOWN.iter().map(|(code, ..)| (*code, exit_code(*code)))
 }

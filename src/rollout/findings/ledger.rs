@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::balancer;
 use super::diagnose::{Diagnosis, diagnose_task, event, target};
-use super::entry::{Entry, Scope};
+use super::entry::{Class, Entry, Scope};
 use super::general::{FAILED, STALLED, UNKNOWN};
-use crate::event::{FailureClass, Finding};
+use super::health::ELB;
+use crate::event::Finding;
 use crate::rollout::observation::{Observation, ServiceEvent, Task};
 use crate::rollout::policy::Followed;
 
-/// Distinct occurrences after which a deterministic cause ends the rollout.
-const DETERMINISTIC_LIMIT: usize = 2;
-/// Distinct occurrences, none of them followed by a task that became healthy, after which a mixed one does.
-const MIXED_LIMIT: usize = 3;
 /// How many tasks' evidence a finding shows.
 const SHOWN: usize = 3;
 
@@ -73,18 +71,18 @@ impl Cause {
     }
 
     fn is_hopeless(&self) -> bool {
+        let Some(limit) = self.entry.class.limit() else { return false };
         match self.entry.class {
-            FailureClass::Transient => false,
-            FailureClass::Mixed => self.failures().saturating_sub(self.forgiven) >= MIXED_LIMIT,
-            FailureClass::Deterministic if self.entry.certain => {
-                // An event that names no task may be about the deployment before ours, unless it is
-                // about the deployment as such.
-                let own =
-                    !self.stopped.is_empty() || !self.noted.is_empty() || self.entry.scope == Scope::Event;
-                self.failures() >= if own { 1 } else { DETERMINISTIC_LIMIT }
-            }
-            FailureClass::Deterministic => self.failures() >= DETERMINISTIC_LIMIT,
+            Class::Mixed => self.failures().saturating_sub(self.forgiven) >= limit,
+            Class::AtOnce if !self.is_surely_ours() => self.failures() > limit,
+            _ => self.failures() >= limit,
         }
+    }
+
+    /// An event that names no task may be about the deployment before ours, unless it is about the
+    /// deployment as such.
+    fn is_surely_ours(&self) -> bool {
+        !self.stopped.is_empty() || !self.noted.is_empty() || self.entry.scope == Scope::Event
     }
 }
 
@@ -118,7 +116,7 @@ impl Ledger {
                 continue;
             }
             if task.is_leaving() {
-                changed.extend(self.look_at_stopped(task, sight.leads));
+                changed.extend(self.look_at_stopped(task, sight));
             } else {
                 changed.extend(self.look_at_targets(task, sight));
             }
@@ -132,7 +130,7 @@ impl Ledger {
     /// What makes waiting pointless, if anything does; only what is certain where the rest is
     /// `left_to_ecs`.
     pub fn hopeless(&self, left_to_ecs: bool) -> Option<&Finding> {
-        let counts = |cause: &Cause| !left_to_ecs || cause.entry.certain;
+        let counts = |cause: &Cause| !left_to_ecs || cause.entry.class == Class::AtOnce;
         let index = self.causes.iter().position(|cause| counts(cause) && cause.is_hopeless())?;
         self.findings.get(index)
     }
@@ -165,7 +163,7 @@ impl Ledger {
         self.findings[index].clone()
     }
 
-    fn look_at_stopped(&mut self, task: &Task, leads: bool) -> Option<usize> {
+    fn look_at_stopped(&mut self, task: &Task, sight: &Sight<'_>) -> Option<usize> {
         if self.settled.contains(&task.arn) {
             return None;
         }
@@ -174,7 +172,10 @@ impl Ledger {
             self.settled.insert(task.arn.clone());
         }
         // Tasks of a deployment that was given up are stopped by whoever gave it up.
-        let diagnosis = diagnosis.filter(|d| leads || d.entry.code != "task-stopped-by-hand")?;
+        let mut diagnosis = diagnosis.filter(|d| sight.leads || d.entry.code != "task-stopped-by-hand")?;
+        if diagnosis.entry.code == ELB.code {
+            diagnosis.finding.evidence.extend(balancer::of_stopped(task, sight.followed, sight.observation));
+        }
         self.failed_tasks.insert(task.arn.clone());
         self.count_changed(diagnosis, &By::Stopped(task.id()))
     }
@@ -187,7 +188,10 @@ impl Ledger {
             let Some(found) = health.and_then(|health| health.target(ip, Some(group.container_port))) else {
                 continue;
             };
-            if let Some(diagnosis) = target(&group.arn, found) {
+            if let Some(mut diagnosis) = target(&group.arn, found) {
+                if diagnosis.entry.code == ELB.code {
+                    diagnosis.finding.evidence.extend(balancer::check_line(group));
+                }
                 changed.extend(self.count_changed(diagnosis, &By::Noted(task.id())));
             }
         }
@@ -243,10 +247,11 @@ impl Ledger {
         if !is_new {
             return (index, false);
         }
-        // Exit codes share a row but not a class: only what is always the same is deterministic.
-        if cause.entry.class != diagnosis.entry.class {
-            cause.entry.class = FailureClass::Mixed;
-            finding.class = FailureClass::Mixed;
+        // Exit codes share a row: only what is always the same container with the same code is
+        // deterministic (facts 5.9). What was said first stays the title.
+        if cause.entry.class != diagnosis.entry.class || finding.title != diagnosis.finding.title {
+            cause.entry.class = Class::Mixed;
+            finding.class = Class::Mixed.reported();
         }
         let occurrences = u32::try_from(cause.occurrences()).unwrap_or(u32::MAX);
         let mut changed = occurrences != finding.occurrences;

@@ -4,6 +4,8 @@
 //! tried. [`diagnose`] and its sisters turn one sign of trouble into a finding, and `Ledger` counts
 //! them and says when there is no point in waiting any longer.
 
+mod api;
+mod balancer;
 mod container;
 mod diagnose;
 mod entry;
@@ -13,13 +15,15 @@ mod health;
 mod infrastructure;
 mod init;
 mod ledger;
+pub mod pages;
 mod placement;
 mod pull;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use api::api_error;
 pub use diagnose::{diagnose, diagnose_event, diagnose_log};
-pub use entry::{Entry, Pattern, Scope};
+pub use entry::{Class, Entry, Pattern, Scope};
 pub use exit_codes::{ExitCode, exit_code};
 pub(super) use ledger::{Ledger, Sight};
 
@@ -50,7 +54,7 @@ const WITHOUT_TEXT: &[Entry] = &[
 
 /// Every row, in the order in which they are tried.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
-    SPECIFIC.iter().chain(GENERIC).flat_map(|table| table.iter()).chain(WITHOUT_TEXT)
+    SPECIFIC.iter().chain(GENERIC).flat_map(|table| table.iter()).chain(WITHOUT_TEXT).chain(api::ENTRIES)
 }
 
 /// The row with a code.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::{Event, FailureClass};
 use crate::rollout::testing::*;
-use crate::rollout::{Outcome, Policy, WaitFor};
+use crate::rollout::{HealthCheck, Outcome, Policy, WaitFor};
 
 const NOT_FOUND: &str = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve \
     ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:x: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:x: not found";
@@ -174,6 +174,43 @@ fn a_cause_seen_as_target_event_and_stopped_task_is_one_finding() {
     assert!(finding.evidence.iter().any(|line| line.contains("[404]")), "{:?}", finding.evidence);
     assert_eq!(run.rollout.findings().len(), 1);
     assert_eq!(run.outcome(), None);
+}
+
+#[test]
+fn a_failed_health_check_shows_what_was_asked_and_how_long_the_task_had() {
+    let mut world = World::new(1, &[WEB]);
+    let mut followed = followed(&world);
+    followed.health_check_grace_period = Duration::from_secs(60);
+    followed.target_groups[0].health_check = Some(HealthCheck {
+        protocol: "HTTP".to_owned(),
+        path: Some("/health".to_owned()),
+        port: "traffic-port".to_owned(),
+        matcher: Some("200-299".to_owned()),
+        interval: 30,
+        timeout: 5,
+        healthy_threshold: 3,
+        unhealthy_threshold: 2,
+    });
+    let mut run = Run::new(followed, patient());
+    world.start("new0");
+    world.run("new0");
+    world.stop("new0", "ServiceSchedulerInitiated", ELB);
+    world.target("new0", "unhealthy.draining");
+    world.groups[0].targets[1].reason = Some("Target.Timeout".to_owned());
+    world.groups[0].targets[1].description = Some("Request timed out".to_owned());
+    let task = world.task("new0");
+    // By AWS's timestamps alone: they are nowhere near this machine's clock.
+    (task.started_at_ms, task.stopping_at_ms) = (Some(1_000), Some(91_500));
+    run.see(&world, 1);
+    let evidence = run.finding("elb-health-check-failed").evidence.join("\n");
+    for part in [
+        "unhealthy.draining, Target.Timeout, Request timed out",
+        "health check of web: HTTP /health on the target's port, wants 200-299 within 5 s; every 30 s; 2 failures \
+         make a target unhealthy, 3 successes healthy",
+        "the task had been running for 90 s; the service's healthCheckGracePeriodSeconds is 60",
+    ] {
+        assert!(evidence.contains(part), "{part}: {evidence}");
+    }
 }
 
 #[test]

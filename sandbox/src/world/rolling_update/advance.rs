@@ -16,7 +16,7 @@ const STOPPED_VISIBLE: Duration = Duration::from_secs(2 * 3600);
 
 impl World {
     /// Moves time on; earlier times change nothing.
-    pub(crate) fn advance(&mut self, now: VirtualTime) {
+    pub fn advance(&mut self, now: VirtualTime) {
         while let Some(due) = self.next_due().filter(|due| *due <= now) {
             self.now = self.now.max(due);
             self.happen();
@@ -27,7 +27,7 @@ impl World {
     }
 
     /// When something changes next by itself.
-    pub(crate) fn next_due(&self) -> Option<VirtualTime> {
+    pub fn next_due(&self) -> Option<VirtualTime> {
         let tasks = self.tasks.iter().filter_map(Task::next_due);
         let targets = self.target_groups.iter().filter_map(|group| group.next_due());
         let services =
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// A task or its target changed: its service's scheduler is told.
-    fn after_change(&mut self, index: usize) {
+    pub(crate) fn after_change(&mut self, index: usize) {
         let Some(service) = self.service_of(index) else { return };
         let newly_healthy = !self.tasks[index].was_healthy && self.is_healthy(&self.tasks[index]);
         if newly_healthy {

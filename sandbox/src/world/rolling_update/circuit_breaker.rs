@@ -81,14 +81,19 @@ impl World {
         let message = format!("(deployment {failed}) deployment failed: tasks failed to start.");
         service.say(&message, now, &mut self.random);
 
-        let Some((good, good_revision)) = service.last_completed.clone() else { return };
-        if !breaker.rollback || good_revision == revision {
+        let Some(good) = service.last_completed.clone() else { return };
+        if !breaker.rollback || good.task_definition == revision {
             return;
         }
-        service.say(&format!("rolling back to deployment {good}."), now, &mut self.random);
-        self.start_deployment(index, good_revision, true);
+        let id = good.deployment.clone();
+        service.say(&format!("rolling back to deployment {id}."), now, &mut self.random);
+        self.roll_back(
+            index,
+            good,
+            "Service deployment rolled back because the circuit breaker threshold was exceeded.",
+        );
         if let Some(rollback) = self.services[index].deployments.first_mut() {
-            rollback.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {good}.");
+            rollback.reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {id}.");
         }
     }
 

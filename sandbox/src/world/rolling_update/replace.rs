@@ -63,7 +63,12 @@ impl World {
         let mut candidates = Vec::new();
         // A failed deployment without a rollback leaves what runs alone.
         if primary.rollout != RolloutState::Failed {
-            candidates = self.wanted_tasks(index, |task| task.deployment != id);
+            let kept = self.kept_revision(index);
+            let keeps = |task: &Task| {
+                let entry = service.deployments.iter().find(|entry| entry.id == task.deployment);
+                kept.is_some() && entry.map(|entry| &entry.service_revision) == kept.as_ref()
+            };
+            candidates = self.wanted_tasks(index, |task| task.deployment != id && !keeps(task));
         }
         let own = self.wanted_tasks(index, |task| task.deployment == id);
         // The youngest go first when the desired count was lowered.

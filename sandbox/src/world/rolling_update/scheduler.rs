@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::world::{
     World,
-    services::{RolloutState, Service, task_list},
+    services::{Completed, RolloutState, Service, task_list},
     tasks::Task,
 };
 
@@ -15,11 +15,14 @@ const FAILED_SHOWN: Duration = Duration::from_secs(30);
 impl World {
     /// Brings a service closer to what it should be. It is called again after every change.
     pub(super) fn schedule(&mut self, index: usize) {
+        self.carry_out_rollback(index);
         self.stop_unhealthy(index);
         self.trip_circuit_breaker(index);
+        self.advance_stages(index);
         self.stop_surplus(index);
         self.start_missing(index);
         self.conclude(index);
+        self.follow_service_deployments(index);
     }
 
     /// Indices of a service's tasks that are wanted and for which `pick` holds.
@@ -46,7 +49,7 @@ impl World {
         let id = primary.id.clone();
         let own = self.wanted_tasks(index, |task| task.deployment == id).len();
         let missing = service.desired_count().saturating_sub(own);
-        if missing == 0 {
+        if missing == 0 || self.holds_new_tasks(index) {
             return;
         }
         if let Some(retry) = primary.retry_at.filter(|retry| *retry > now) {
@@ -54,7 +57,10 @@ impl World {
             return;
         }
         let taken = self.tasks_of(service).filter(|task| task.takes_room()).count();
-        let room = service.upper_bound().saturating_sub(taken);
+        let room = match self.staged(index) {
+            Some(_) => missing,
+            None => service.upper_bound().saturating_sub(taken),
+        };
         let started: Vec<String> =
             (0..missing.min(room)).filter_map(|_| self.launch_task(index, 0)).collect();
         if started.is_empty() {
@@ -69,7 +75,10 @@ impl World {
     /// Says so when `minimumHealthyPercent` and `maximumPercent` permit no step at all (facts 3.5, E10).
     fn say_when_blocked(&mut self, index: usize) {
         let service = &self.services[index];
-        let moving = self.tasks_of(service).any(|task| task.is_starting() || task.is_leaving());
+        // A task that may yet become healthy will make room for a stop.
+        let moving = self
+            .tasks_of(service)
+            .any(|task| task.is_starting() || task.is_leaving() || (task.wanted && !self.is_healthy(task)));
         let healthy = self.tasks_of(service).filter(|task| self.is_healthy(task)).count();
         let stuck = !moving && healthy <= service.lower_bound();
         let now = self.now;
@@ -107,7 +116,7 @@ impl World {
             service.wake(at);
         }
 
-        if !self.has_what_it_should(&self.services[index]) {
+        if !self.has_what_it_should(&self.services[index]) || self.kept_revision(index).is_some() {
             self.services[index].steady = false;
             return;
         }
@@ -125,11 +134,16 @@ impl World {
             deployment.rollout = RolloutState::Completed;
             deployment.reason = format!("ECS deployment {} completed.", deployment.id);
             deployment.updated_at = now;
-            completed = Some((deployment.id.clone(), deployment.task_definition.clone()));
+            completed = Some(Completed {
+                deployment: deployment.id.clone(),
+                task_definition: deployment.task_definition.clone(),
+                service_revision: deployment.service_revision.clone(),
+            });
         }
-        if let Some((id, revision)) = completed {
-            service.say(&format!("(deployment {id}) deployment completed."), now, &mut self.random);
-            service.last_completed = Some((id, revision));
+        if let Some(completed) = completed {
+            let message = format!("(deployment {}) deployment completed.", completed.deployment);
+            service.say(&message, now, &mut self.random);
+            service.last_completed = Some(completed);
         }
     }
 

@@ -26,6 +26,7 @@ impl World {
         let revision = self.task_definitions.resolve(task_definition)?;
         for entry in settings.get("loadBalancers").and_then(Value::as_array).into_iter().flatten() {
             self.check_target_group(entry)?;
+            self.check_alternate(settings, entry)?;
             let name = text(entry, "containerName").unwrap_or_default();
             let Some(container) = revision.container(name) else {
                 return Err(ApiError::invalid_parameter(format!(
@@ -43,6 +44,22 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The strategies that shift traffic need a second target group (facts 4.3). What ECS says without
+    /// one is not known.
+    fn check_alternate(&self, settings: &Map<String, Value>, entry: &Value) -> Result<(), ApiError> {
+        let strategy = settings.get("deploymentConfiguration").and_then(|it| text(it, "strategy"));
+        if strategy.is_none_or(|strategy| strategy == "ROLLING") {
+            return Ok(());
+        }
+        let alternate = text(&entry["advancedConfiguration"], "alternateTargetGroupArn").unwrap_or_default();
+        if alternate.is_empty() {
+            return Err(ApiError::invalid_parameter(
+                "advancedConfiguration with an alternateTargetGroupArn is required for this deployment strategy.",
+            ));
+        }
+        self.check_target_group(&serde_json::json!({ "targetGroupArn": alternate }))
     }
 
     pub(super) fn check_network(

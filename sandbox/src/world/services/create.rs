@@ -22,6 +22,10 @@ impl World {
             return Err(ApiError::invalid_parameter("desiredCount cannot be negative."));
         }
         // A deleted service gives its name free.
+        if self.service(&cluster, &name).is_some_and(|service| service.deleted) {
+            let arn = self.ecs_arn(&format!("service/{cluster}/{name}"));
+            self.history.forget(&arn);
+        }
         self.services
             .retain(|service| !(service.deleted && service.cluster == cluster && service.name == name));
         if let Some(existing) =

@@ -9,4 +9,4 @@ mod render;
 mod update;
 
 pub(crate) use events::task_list;
-pub(crate) use model::{Deployment, RolloutState, Service};
+pub(crate) use model::{Completed, Deployment, RolloutState, Service};

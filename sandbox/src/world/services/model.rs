@@ -33,6 +33,8 @@ pub(crate) struct Deployment {
     /// `ecs-svc/` and 19 digits.
     pub(crate) id: String,
     pub(crate) task_definition: String,
+    /// The ARN of its service revision.
+    pub(crate) service_revision: String,
     pub(crate) created_at: VirtualTime,
     pub(crate) updated_at: VirtualTime,
     pub(crate) rollout: RolloutState,
@@ -71,6 +73,15 @@ pub(crate) struct CircuitBreaker {
     pub(crate) reset_on_healthy_task: bool,
 }
 
+/// A deployment and what it runs; that which was COMPLETED last is what a rollback goes back to
+/// (facts 3.8).
+#[derive(Clone)]
+pub(crate) struct Completed {
+    pub(crate) deployment: String,
+    pub(crate) task_definition: String,
+    pub(crate) service_revision: String,
+}
+
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) cluster: String,
@@ -83,8 +94,8 @@ pub(crate) struct Service {
     pub(crate) deployments: Vec<Deployment>,
     /// Newest first, at most 100.
     pub(crate) events: VecDeque<Event>,
-    /// The revision of the newest deployment that was COMPLETED, and that deployment's id.
-    pub(crate) last_completed: Option<(String, String)>,
+    /// The newest deployment that was COMPLETED.
+    pub(crate) last_completed: Option<Completed>,
     /// When the scheduler looks at the service next.
     pub(crate) wake_at: Option<VirtualTime>,
     /// When someone else is going to deploy.

@@ -70,7 +70,7 @@ impl World {
     }
 
     /// A service that requests may change.
-    pub(super) fn active_service(&self, cluster: &str, name: &str) -> Result<usize, ApiError> {
+    pub(crate) fn active_service(&self, cluster: &str, name: &str) -> Result<usize, ApiError> {
         let index = self
             .services
             .iter()

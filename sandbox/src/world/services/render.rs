@@ -42,6 +42,7 @@ impl World {
         });
         if let Some(fields) = rendered.as_object_mut() {
             fields.extend(service.settings.clone());
+            fields.extend(self.render_current(service).as_object().cloned().unwrap_or_default());
             if with_tags {
                 fields.insert("tags".to_owned(), json!(service.tags));
             }

@@ -85,6 +85,9 @@ impl World {
         if !self.services[service].deployments[deployment].afflicted {
             return Fate::Ordinary;
         }
+        if let Some(fate) = self.ordained() {
+            return fate;
+        }
         match self.scenario {
             Scenario::ImageNotFound => Fate::ImageGone,
             Scenario::EnvFileDenied => Fate::EnvironmentFileDenied,

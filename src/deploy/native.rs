@@ -1,0 +1,174 @@
+//! Services whose strategy is BLUE_GREEN, LINEAR or CANARY: ECS goes through stages by itself, and what goes
+//! wrong is put back by StopServiceDeployment (facts 4).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Deployment, short};
+use crate::aws::LiveService;
+use crate::config::WaitFor;
+use crate::emit::StepTimer;
+use crate::error::Result;
+use crate::event::{Event, RollbackBy, Step, Verdict};
+use crate::rollout::{
+    LogEvidence, Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, follow_rollback,
+    watch_native,
+};
+
+impl Deployment<'_> {
+    /// What follows the service deployment, where the service's strategy has one with stages. Asked before
+    /// the update, so that what is new afterwards is known. `is_new`: whether an update is going to be made.
+    pub(super) async fn native(&self, revision: &str, is_new: bool) -> Result<Option<Native>> {
+        let live = &self.prepared.snapshot.live;
+        if !live.is_native() || self.config.wait_for == WaitFor::None {
+            return Ok(None);
+        }
+        let (cluster, service) = (&self.context.config.cluster, &self.config.service);
+        let mut known = Vec::new();
+        if is_new {
+            let listed = self.context.aws.list_service_deployments(cluster, service, &[]).await?;
+            known.extend(listed.unwrap_or_default().into_iter().map(|listed| listed.arn));
+        }
+        Ok(Some(Native::new(NativeFollowed {
+            task_definition: revision.to_owned(),
+            earlier_task_definition: self.earlier_revision(revision),
+            name: self.config.name.clone(),
+            known,
+            until_healthy: self.config.wait_for == WaitFor::Healthy,
+            timeout: self.config.timeout,
+            alternate_target_groups: live.alternate_target_groups.clone(),
+        })))
+    }
+
+    /// The policy of the ordinary machine beside a service deployment: whose time it is and how long a
+    /// pause or a bake may last is for that one to say.
+    pub(super) fn native_policy(&self, live: &LiveService) -> Policy {
+        Policy {
+            wait_for: crate::rollout::WaitFor::Steady,
+            timeout: Duration::MAX,
+            stall_timeout: Duration::MAX,
+            ..self.policy(live)
+        }
+    }
+
+    /// Follows a service deployment to a verdict.
+    pub(super) async fn roll_out_native(
+        &self,
+        rollout: &mut Rollout,
+        mut native: Native,
+        started: Instant,
+        step: StepTimer<'_>,
+        logs: &mut LogEvidence<'_>,
+    ) -> Result<(Verdict, String)> {
+        let service = &self.config.service;
+        let end =
+            watch_native(self.watching, service, rollout, &mut native, &self.events, started, logs).await?;
+        Ok(match end {
+            NativeEnd::Native(NativeOutcome::Succeeded) => {
+                step.finish();
+                let reason = match native.followed().until_healthy {
+                    true => "all production traffic goes to healthy tasks of the new revision",
+                    false => "the service deployment is SUCCESSFUL: all traffic goes to the new revision",
+                };
+                (Verdict::Succeeded, reason.to_owned())
+            }
+            NativeEnd::Native(NativeOutcome::RolledBackByEcs { reason, complete: true }) => {
+                (Verdict::RolledBack, format!("ECS put the service back: {}", cause(rollout, &reason)))
+            }
+            NativeEnd::Native(NativeOutcome::RolledBackByEcs { reason, complete: false }) => (
+                Verdict::Failed,
+                format!(
+                    "ECS began to put the service back, but has not done so: {}",
+                    cause(rollout, &reason)
+                ),
+            ),
+            NativeEnd::Native(NativeOutcome::Stopped { reason }) => {
+                (Verdict::Failed, format!("the service deployment was STOPPED where it was: {reason}"))
+            }
+            // The new tasks serve or can be made to, and somebody may be meant to say how to go on.
+            NativeEnd::Native(NativeOutcome::TimedOut { reason }) if rollout.healthy_at().is_some() => (
+                Verdict::TimedOut,
+                format!(
+                    "{reason}; the new tasks are healthy, so ECS goes on and the service was not put back"
+                ),
+            ),
+            NativeEnd::Native(NativeOutcome::TimedOut { reason }) => {
+                self.stop_native(rollout, native, Verdict::TimedOut, cause(rollout, &reason)).await
+            }
+            NativeEnd::Rollout(Outcome::Failed { reason }) => {
+                self.stop_native(rollout, native, Verdict::RolledBack, reason).await
+            }
+            NativeEnd::Rollout(outcome) => {
+                if matches!(outcome, Outcome::Succeeded { .. }) {
+                    step.finish();
+                }
+                self.judge(rollout, outcome).await
+            }
+        })
+    }
+
+    /// Has ECS put the service back, and waits until it has.
+    async fn stop_native(
+        &self,
+        rollout: &Rollout,
+        native: Native,
+        verdict: Verdict,
+        reason: String,
+    ) -> (Verdict, String) {
+        let not_put_back = |why: String| match verdict {
+            Verdict::TimedOut => (Verdict::TimedOut, format!("{reason}; {why}")),
+            _ => (Verdict::Failed, format!("{reason}; {why}")),
+        };
+        if !self.config.rollback {
+            return not_put_back("the service was left as it is (rollback: never)".to_owned());
+        }
+        let Some(arn) = native.arn().map(str::to_owned) else {
+            // It was never found, or this endpoint has none: there is nothing to stop.
+            return self.put_back(rollout, verdict, reason).await;
+        };
+        if !native.is_under_way() {
+            return not_put_back(format!("there is nothing left to stop: {}", native.standing()));
+        }
+        let good = native.followed().earlier_task_definition.clone();
+        let good = good.unwrap_or_else(|| "the service revision before".to_owned());
+        let step = StepTimer::start(&self.events, Step::Rollback);
+        if let Err(error) = self.context.aws.stop_service_deployment(&arn).await {
+            return not_put_back(format!("going back to {} failed: {error}", short(&good)));
+        }
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            reason: reason.clone(),
+        });
+        let (service, limit) = (&self.config.service, self.config.timeout);
+        let mut native = native.undo();
+        let complete = match follow_rollback(self.watching, service, &mut native, &self.events, limit).await {
+            Ok(complete) => complete,
+            Err(error) => return not_put_back(format!("going back could not be followed: {error}")),
+        };
+        self.events.emit(Event::RollbackFinished {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            complete,
+        });
+        if complete {
+            step.finish();
+            (verdict, format!("{reason}; the service was put back to {}", short(&good)))
+        } else {
+            not_put_back(format!(
+                "the service deployment was told to go back to {}, and has not done so",
+                short(&good)
+            ))
+        }
+    }
+}
+
+/// A reason with the main finding, if there is one.
+fn cause(rollout: &Rollout, reason: &str) -> String {
+    let reason = reason.trim_end_matches('.');
+    match rollout.findings().first() {
+        Some(finding) => format!("{reason}: {}", finding.title),
+        None => reason.to_owned(),
+    }
+}

@@ -1,0 +1,330 @@
+//! BLUE_GREEN, LINEAR and CANARY through the binary, against the embedded stand-in: stages, traffic, pauses, and
+//! the ways back.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use landfall_sandbox::{Options, Sandbox, Scenario, TargetGroupOptions};
+use serde_json::{Value, json};
+
+use crate::support::{Landfall, Ran, api_calls, findings, writes};
+
+const ORDER: [&str; 11] = [
+    "RECONCILE_SERVICE",
+    "PRE_SCALE_UP",
+    "SCALE_UP",
+    "POST_SCALE_UP",
+    "TEST_TRAFFIC_SHIFT",
+    "POST_TEST_TRAFFIC_SHIFT",
+    "PRE_PRODUCTION_TRAFFIC_SHIFT",
+    "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT",
+    "BAKE_TIME",
+    "CLEAN_UP",
+];
+
+/// A service `web` on cluster `demo`, settled on revision 1 behind the target group `blue`.
+struct Stage {
+    sandbox: Sandbox,
+}
+
+impl Stage {
+    async fn new(scenario: Scenario, more: &Value) -> Self {
+        let options = Options { scenario, speed: 30.0, ..Options::default() };
+        let sandbox = Sandbox::start(options).await.expect("it starts");
+        sandbox.create_cluster("demo");
+        sandbox.create_repository("web");
+        let digest = sandbox.seed_image("web", "v1").expect("an image");
+        let blue = sandbox.create_target_group("blue", TargetGroupOptions::default());
+        let green = sandbox.create_target_group("green", TargetGroupOptions::default());
+        let definition = json!({
+            "family": "web",
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+            "cpu": "256",
+            "memory": "512",
+            "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+            "containerDefinitions": [{
+                "name": "app",
+                "image": format!("000000000000.dkr.ecr.us-east-1.amazonaws.com/web@{digest}"),
+                "portMappings": [{"containerPort": 8080}],
+            }],
+        });
+        let revision = sandbox.register_task_definition(&definition).expect("a revision");
+        let mut service = json!({
+            "cluster": "demo",
+            "serviceName": "web",
+            "taskDefinition": revision,
+            "desiredCount": 2,
+            "launchType": "FARGATE",
+            "loadBalancers": [{
+                "targetGroupArn": blue,
+                "containerName": "app",
+                "containerPort": 8080,
+                "advancedConfiguration": {
+                    "alternateTargetGroupArn": green,
+                    "productionListenerRule": "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener-rule/app/web/1/2/3",
+                    "roleArn": "arn:aws:iam::000000000000:role/balancing",
+                },
+            }],
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"]}},
+        });
+        service.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        sandbox.create_service(&service).expect("a service");
+        sandbox.settle().expect("it is steady");
+        Self { sandbox }
+    }
+
+    async fn with(scenario: Scenario, configuration: &Value) -> Self {
+        Self::new(scenario, &json!({ "deploymentConfiguration": configuration })).await
+    }
+
+    fn landfall(&self, args: &[&str]) -> Landfall {
+        let mut all = args.to_vec();
+        all.extend(["--output", "json", "--cluster", "demo", "--service", "web"]);
+        Landfall::new(&all).envs(&self.sandbox.environment())
+    }
+
+    async fn run(&self, args: &[&str]) -> Ran {
+        let landfall = self.landfall(args);
+        tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
+    }
+
+    /// The revisions that the running tasks have.
+    fn revisions(&self) -> Vec<String> {
+        let tasks = self.sandbox.running_tasks("demo", "web");
+        let mut revisions: Vec<String> = tasks
+            .into_iter()
+            .map(|task| task.task_definition.rsplit('/').next().expect("a revision").to_owned())
+            .collect();
+        revisions.dedup();
+        revisions
+    }
+}
+
+fn of_kind<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["event"] == name).collect()
+}
+
+fn percents(events: &[Value]) -> Vec<f64> {
+    of_kind(events, "traffic_shifted")
+        .iter()
+        .map(|event| event["production_percent"].as_f64().expect("a number"))
+        .collect()
+}
+
+/// The stages that were told, each once, in the order of ECS; a look a second does not see all of them.
+#[track_caller]
+fn stages(events: &[Value]) -> Vec<String> {
+    let mut stages: Vec<String> = of_kind(events, "stage_changed")
+        .iter()
+        .filter_map(|event| event["stage"].as_str().map(str::to_owned))
+        .collect();
+    stages.dedup();
+    let places: Vec<Option<usize>> =
+        stages.iter().map(|stage| ORDER.iter().position(|known| known == stage)).collect();
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{stages:?}");
+    stages
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blue_green_is_followed_to_its_end() {
+    let stage =
+        Stage::with(Scenario::Healthy, &json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 2 })).await;
+    let ran = stage.run(&["deploy", "-e", "A=1"]).await.expect_code(0);
+    let (report, events) = (ran.report(), ran.events());
+    let service = &report["services"][0];
+    assert_eq!(service["verdict"], "succeeded", "{report}");
+    assert!(service["healthy_at_ms"].is_u64(), "{report}");
+    assert_eq!(service["zero_downtime"]["verdict"], "observed", "{report}");
+    let seen = stages(&events);
+    assert!(seen.contains(&"SCALE_UP".to_owned()) && seen.contains(&"BAKE_TIME".to_owned()), "{seen:?}");
+    assert_eq!(percents(&events), [100.0]);
+    assert!(!of_kind(&events, "baking").is_empty());
+    let last = of_kind(&events, "stage_changed").pop().expect("a stage").clone();
+    assert_eq!(last["status"], "SUCCESSFUL");
+    let calls = api_calls(&report);
+    assert_eq!(calls["ecs:UpdateService"], 1, "{calls:?}");
+    assert_eq!(calls.get("ecs:StopServiceDeployment"), None);
+    assert_eq!(stage.revisions(), ["web:2"]);
+
+    // From the other target group and back.
+    let ran = stage.run(&["deploy", "-e", "A=2"]).await.expect_code(0);
+    assert_eq!(ran.report()["services"][0]["zero_downtime"]["verdict"], "observed", "{}", ran.all());
+    assert_eq!(stage.revisions(), ["web:3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn canary_and_linear_tell_their_percentages() {
+    let canary = json!({
+        "strategy": "CANARY",
+        "canaryConfiguration": { "canaryPercent": 12.5, "canaryBakeTimeInMinutes": 2 },
+    });
+    let linear = json!({
+        "strategy": "LINEAR",
+        "linearConfiguration": { "stepPercent": 40.0, "stepBakeTimeInMinutes": 2 },
+    });
+    for (configuration, expected) in [(canary, vec![12.5, 100.0]), (linear, vec![40.0, 80.0, 100.0])] {
+        let stage = Stage::with(Scenario::Healthy, &configuration).await;
+        let ran = stage.run(&["deploy", "-e", "A=1"]).await.expect_code(0);
+        assert_eq!(percents(&ran.events()), expected, "{}", ran.all());
+        stages(&ran.events());
+        assert_eq!(stage.revisions(), ["web:2"]);
+    }
+}
+
+fn pauses_at(stage: &str) -> Value {
+    json!({
+        "strategy": "BLUE_GREEN",
+        "lifecycleHooks": [{ "targetType": "PAUSE", "lifecycleStages": [stage] }],
+    })
+}
+
+/// Deploys until it is paused, answers with `landfall continue`, and gives what the deployment ended with.
+async fn answered(stage: &Stage, action: &str, code: i32) -> Value {
+    let none = stage.run(&["continue"]).await.expect_code(3);
+    assert!(none.all().contains("no service deployment of web is paused"), "{}", none.all());
+
+    let deploy = stage.landfall(&["deploy", "-e", "A=1"]);
+    let mut child = deploy.into_command().stdout(Stdio::piped()).spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("a pipe"));
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let reader = tokio::task::spawn_blocking(move || {
+        for line in lines.lines() {
+            let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+            let _ = sender.send(event);
+        }
+        child.wait().expect("it ends").code()
+    });
+    let paused = loop {
+        let event = receiver.recv().await.expect("it pauses before it ends");
+        if event["event"] == "paused" {
+            break event;
+        }
+    };
+    assert_eq!(paused["stage"], "PRE_PRODUCTION_TRAFFIC_SHIFT");
+    assert!(paused["how"].as_str().expect("how").contains("`landfall continue web`"), "{paused}");
+    assert_eq!(paused["timeout_action"], "ROLLBACK");
+
+    let status = stage.run(&["status"]).await.expect_code(0);
+    let shown = status.report()["services"][0]["reason"].as_str().expect("a reason").to_owned();
+    assert!(shown.contains("PRE_PRODUCTION_TRAFFIC_SHIFT") && shown.contains("paused"), "{shown}");
+    assert_eq!(writes(&status.report()), Vec::<String>::new());
+
+    let went_on = stage.run(&["continue", "--action", action]).await.expect_code(0);
+    let reason = went_on.report()["services"][0]["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.contains("was paused at PRE_PRODUCTION_TRAFFIC_SHIFT"), "{reason}");
+    assert_eq!(writes(&went_on.report()), ["ecs:ContinueServiceDeployment"]);
+
+    assert_eq!(reader.await.expect("it was read"), Some(code));
+    let mut last = Value::Null;
+    while let Some(event) = receiver.recv().await {
+        last = event;
+    }
+    last
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_answered_while_the_deployment_is_watched() {
+    let stage = Stage::with(Scenario::Healthy, &pauses_at("PRE_PRODUCTION_TRAFFIC_SHIFT")).await;
+    let report = answered(&stage, "continue", 0).await;
+    assert_eq!(report["verdict"], "succeeded", "{report}");
+    assert_eq!(stage.revisions(), ["web:2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_can_be_answered_with_a_rollback() {
+    let stage = Stage::with(Scenario::Healthy, &pauses_at("PRE_PRODUCTION_TRAFFIC_SHIFT")).await;
+    let report = answered(&stage, "rollback", 4).await;
+    assert_eq!(report["verdict"], "rolled-back", "{report}");
+    let service = &report["services"][0];
+    assert_eq!(service["rolled_back_to"], service["previous_task_definition"], "{report}");
+    assert_eq!(stage.revisions(), ["web:1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_that_ecs_rolls_back_is_told_as_that() {
+    let stage = Stage::with(Scenario::BreakerRollback, &json!({ "strategy": "CANARY" })).await;
+    let ran = stage.run(&["deploy", "-e", "A=1"]).await.expect_code(4);
+    let report = ran.report();
+    assert_eq!(report["verdict"], "rolled-back", "{}", ran.all());
+    assert!(findings(&report).contains(&"essential-container-exited".to_owned()), "{report}");
+    let calls = api_calls(&report);
+    assert_eq!((calls["ecs:UpdateService"], calls.get("ecs:StopServiceDeployment")), (1, None), "{calls:?}");
+    let events = ran.events();
+    let started = of_kind(&events, "rollback_started");
+    assert_eq!((started.len(), &started[0]["by"]), (1, &json!("ecs")), "{started:?}");
+    assert_eq!(of_kind(&events, "rollback_finished").len(), 1);
+    assert_eq!(percents(&events), Vec::<f64>::new());
+    assert_eq!(stage.revisions(), ["web:1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_succeed_is_stopped_and_rolled_back() {
+    for (scenario, finding) in [
+        (Scenario::CrashLoop, "essential-container-exited"),
+        (Scenario::UnhealthyTarget, "elb-health-check-failed"),
+        (Scenario::ImageNotFound, "image-not-found"),
+    ] {
+        let stage = Stage::with(scenario, &json!({ "strategy": "BLUE_GREEN" })).await;
+        let ran = stage.run(&["deploy", "-e", "A=1"]).await.expect_code(4);
+        let report = ran.report();
+        assert_eq!(report["verdict"], "rolled-back", "{scenario}: {report}");
+        assert!(findings(&report).contains(&finding.to_owned()), "{scenario}: {report}");
+        let calls = api_calls(&report);
+        assert_eq!(calls["ecs:StopServiceDeployment"], 1, "{scenario}: {calls:?}");
+        assert_eq!(calls["ecs:UpdateService"], 1, "{scenario}: {calls:?}");
+        let service = &report["services"][0];
+        assert_eq!(service["rolled_back_to"], service["previous_task_definition"], "{scenario}");
+        assert_eq!(stage.revisions(), ["web:1"], "{scenario}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_deployment_is_told_as_that() {
+    let stage = Stage::with(Scenario::Superseded, &json!({ "strategy": "BLUE_GREEN" })).await;
+    let ran = stage.run(&["deploy", "-e", "A=1"]).await.expect_code(7);
+    assert_eq!(ran.report()["verdict"], "superseded");
+    assert_eq!(api_calls(&ran.report()).get("ecs:StopServiceDeployment"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_limit_before_the_new_tasks_are_healthy_puts_the_service_back() {
+    let stage = Stage::with(Scenario::Slow, &json!({ "strategy": "BLUE_GREEN" })).await;
+    let ran = stage.run(&["deploy", "-e", "A=1", "--timeout", "3s"]).await;
+    let report = ran.report();
+    assert_eq!(report["verdict"], "timed-out", "{}", ran.all());
+    assert_eq!(ran.code(), 6);
+    assert!(report["services"][0]["reason"].as_str().expect("a reason").contains("SCALE_UP"), "{report}");
+    assert_eq!(api_calls(&report)["ecs:StopServiceDeployment"], 1);
+    // Without leave to roll back it is left alone.
+    let stage = Stage::with(Scenario::Slow, &json!({ "strategy": "BLUE_GREEN" })).await;
+    let ran =
+        stage.run(&["deploy", "-e", "A=1", "--timeout", "2s", "--rollback", "never"]).await.expect_code(6);
+    assert_eq!(api_calls(&ran.report()).get("ecs:StopServiceDeployment"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_healthy_ends_when_all_traffic_is_on_the_new_revision() {
+    let stage =
+        Stage::with(Scenario::Healthy, &json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 600 })).await;
+    let ran = stage.run(&["deploy", "-e", "A=1", "--wait-for", "healthy"]).await.expect_code(0);
+    assert_eq!(percents(&ran.events()), [100.0]);
+    assert_eq!(stage.revisions().len(), 2, "the old revision is kept for the bake time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_controllers_are_refused_before_anything_is_changed() {
+    for controller in ["CODE_DEPLOY", "EXTERNAL"] {
+        let more = json!({ "deploymentController": { "type": controller } });
+        let stage = Stage::new(Scenario::Healthy, &more).await;
+        let ran = stage.run(&["deploy", "-e", "A=1"]).await.expect_code(3);
+        assert!(
+            ran.all().contains(&format!("the service web is under {controller} control")),
+            "{}",
+            ran.all()
+        );
+        assert!(ran.all().contains("nothing was changed"), "{}", ran.all());
+        assert_eq!(writes(&ran.report()), Vec::<String>::new());
+    }
+}

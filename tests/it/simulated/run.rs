@@ -1,0 +1,208 @@
+//! An account with one service, and `landfall deploy` on it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use landfall::aws::{AwsSettings, StaticEndpoint};
+use landfall::commands::{DeployRequest, deploy as run};
+use landfall::config::{Overrides, WaitFor, load};
+use landfall::emit::Emitter;
+use landfall::event::{Event, Verdict};
+use landfall::image::{Cache, DockerOptions, Logins};
+use landfall::logins::Workbench;
+use landfall::secret::Secret;
+use landfall::state::RunState;
+use landfall_sandbox::{InProcess, Options, Scenario, TargetGroupOptions};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::wire::Wire;
+
+pub const CLUSTER: &str = "prod";
+pub const SERVICE: &str = "web";
+
+/// The service that is there before.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub scenario: Scenario,
+    pub desired: u32,
+    pub minimum_healthy_percent: u32,
+    pub maximum_percent: u32,
+    /// One for each target group.
+    pub target_groups: Vec<TargetGroupOptions>,
+    /// Seconds between two health checks of the container, if it has one.
+    pub health_check_interval: Option<u32>,
+    /// The circuit breaker is on and rolls back.
+    pub breaker: bool,
+}
+
+impl Service {
+    /// An account with this service, steady.
+    pub fn build(&self, seed: u64) -> Wire {
+        let account =
+            InProcess::new(Options { speed: 1.0, scenario: self.scenario, seed, ..Options::default() });
+        account.create_cluster(CLUSTER);
+        let groups: Vec<String> = (0..)
+            .zip(&self.target_groups)
+            .map(|(index, options)| account.create_target_group(&format!("tg{index}"), options.clone()))
+            .collect();
+        let ecs = |operation, input: Value| account.ecs(operation, &input).expect(operation);
+        ecs("RegisterTaskDefinition", self.task_definition());
+        let balancers: Vec<Value> = groups
+            .iter()
+            .map(|arn| json!({ "targetGroupArn": arn, "containerName": "app", "containerPort": 8080 }))
+            .collect();
+        ecs(
+            "CreateService",
+            json!({
+                "cluster": CLUSTER,
+                "serviceName": SERVICE,
+                "taskDefinition": "app:1",
+                "desiredCount": self.desired,
+                "launchType": "FARGATE",
+                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"] } },
+                "loadBalancers": balancers,
+                "deploymentConfiguration": {
+                    "minimumHealthyPercent": self.minimum_healthy_percent,
+                    "maximumPercent": self.maximum_percent,
+                    "deploymentCircuitBreaker": { "enable": self.breaker, "rollback": self.breaker },
+                },
+            }),
+        );
+        account.settle().expect("a steady service");
+        Wire::new(account, seed)
+    }
+
+    pub fn task_definition(&self) -> Value {
+        let mut container = json!({
+            "name": "app",
+            "image": "registry.example.com/app:1",
+            "essential": true,
+            "portMappings": [{ "containerPort": 8080, "protocol": "tcp" }],
+            "environment": [{ "name": "RELEASE", "value": "1" }],
+        });
+        if let Some(interval) = self.health_check_interval {
+            container["healthCheck"] =
+                json!({ "command": ["CMD-SHELL", "true"], "interval": interval, "retries": 3 });
+        }
+        json!({
+            "family": "app",
+            "requiresCompatibilities": ["FARGATE"],
+            "networkMode": "awsvpc",
+            "cpu": "256",
+            "memory": "512",
+            "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+            "containerDefinitions": [container],
+        })
+    }
+}
+
+/// How it is deployed.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub release: String,
+    pub wait_for: WaitFor,
+    pub timeout: Duration,
+    pub stall_timeout: Duration,
+    pub rollback: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            release: "2".to_owned(),
+            wait_for: WaitFor::Steady,
+            timeout: Duration::from_secs(1800),
+            stall_timeout: Duration::from_secs(300),
+            rollback: true,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub state: RunState,
+    /// When the verdict was said.
+    pub at: Instant,
+    pub began: Instant,
+    /// Each event, and when it was said.
+    pub events: Vec<(Instant, Event)>,
+}
+
+impl Ended {
+    pub fn verdict(&self) -> Verdict {
+        self.state.verdict()
+    }
+
+    pub fn codes(&self) -> Vec<&str> {
+        let findings = self.state.services.iter().flat_map(|service| &service.report.findings);
+        findings.map(|finding| finding.code.as_str()).collect()
+    }
+
+    /// The deployment that was followed.
+    pub fn deployment(&self) -> Option<&str> {
+        self.state.services.first()?.report.deployment_id.as_deref()
+    }
+
+    pub fn when(&self, is: impl Fn(&Event) -> bool) -> Option<Instant> {
+        self.events.iter().find(|(_, event)| is(event)).map(|(at, _)| *at)
+    }
+}
+
+/// Runs `landfall deploy` until it ends or is interrupted.
+pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> Ended {
+    let began = Instant::now();
+    let overrides = Overrides {
+        region: Some("us-east-1".to_owned()),
+        cluster: Some(CLUSTER.to_owned()),
+        service: Some(SERVICE.to_owned()),
+        environment: vec![("RELEASE".to_owned(), Secret::new(plan.release.clone()))],
+        wait_for: Some(plan.wait_for),
+        timeout: Some(format!("{}s", plan.timeout.as_secs())),
+        stall_timeout: Some(format!("{}s", plan.stall_timeout.as_secs())),
+        rollback: Some(plan.rollback),
+        ..Overrides::default()
+    };
+    let config = load(None, &overrides, &HashMap::new()).expect("a configuration");
+    let endpoint = StaticEndpoint {
+        url: "http://aws.invalid".to_owned(),
+        access_key_id: "AKIAEXAMPLE".to_owned(),
+        secret_access_key: "example".to_owned(),
+    };
+    let request = DeployRequest {
+        config,
+        aws: AwsSettings {
+            endpoint: Some(endpoint),
+            http: Some(SharedHttpClient::new(wire.clone())),
+            ..AwsSettings::default()
+        },
+        workbench: Workbench {
+            docker: DockerOptions::default(),
+            logins: Logins::default(),
+            cache: Cache::disabled(),
+        },
+        dry_run: false,
+        detailed_exitcode: false,
+        sandbox: None,
+    };
+    let (emitter, mut receiver) = Emitter::channel();
+    let heard = tokio::spawn(async move {
+        let mut state = RunState::default();
+        let mut events = Vec::new();
+        while let Some(record) = receiver.recv().await {
+            state.apply(&record);
+            events.push((Instant::now(), record.event));
+        }
+        (state, events)
+    });
+    if let Err(error) = run(request, &emitter, interrupt).await {
+        emitter.emit(Event::RunFailed { error: (&error).into() });
+    }
+    drop(emitter);
+    let at = Instant::now();
+    let (state, events) = heard.await.expect("the listener");
+    Ended { state, at, began, events }
+}
