@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
-use crate::support::{Landfall, Ran, findings};
+use crate::support::{Landfall, Ran, api_calls, findings};
 
 const SECRET: &str = "canary-5e1f77";
 
@@ -124,6 +124,7 @@ async fn what_a_crashed_container_wrote_last_is_told_in_every_form() {
                 );
                 assert!(logs["lines"][0]["at_ms"].as_i64() > Some(1_000_000_000_000));
                 assert!(!ran.stdout().contains("##["), "{all}");
+                assert_eq!(api_calls(&report).get("logs:GetLogEvents"), Some(&2), "the lines, and their end");
             }
             "github" => {
                 let stdout = ran.stdout();
@@ -168,6 +169,27 @@ async fn a_log_can_name_the_cause() {
     sandbox.set_last_words(&["exec /app/server: exec format error"]);
     let report = landfall(&sandbox, &["deploy", "--output", "json"]).await.expect_code(4).report();
     assert!(findings(&report).contains(&"exec-format-error".to_owned()), "{report}");
+}
+
+/// No container has exited: the load balancer has had enough of the one that it asks.
+#[test]
+fn a_task_that_a_health_check_stopped_is_asked_too() {
+    let hello = "examples/hello/landfall.yml";
+    let args = [
+        "deploy",
+        "--sandbox=unhealthy-target",
+        "--sandbox-speed",
+        "40",
+        "--config",
+        hello,
+        "--output",
+        "json",
+    ];
+    let report = Landfall::new(&args).run().expect_code(4).report();
+    let logs = report["services"][0]["logs"].as_array().expect("logs");
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    assert_eq!((&logs[0]["container"], logs[0].get("exit_code")), (&json!("web"), None));
+    assert_eq!(logs[0]["lines"][0]["text"], "listening on port 8080");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,6 +273,7 @@ async fn what_keeps_logs_from_being_read_is_one_clear_error() {
         (&no_group, &["logs"], 3, "the log group /ecs/web does not exist in us-east-1", "awslogs-group"),
         (&splunk, &["logs"], 3, "container app logs to Splunk", "awslogs"),
         (&fine, &["logs", "--container", "web"], 2, "no task has a container web", "There is app."),
+        (&fine, &["logs", "-f", "--container", "web"], 2, "no task has a container web", "There is app."),
         (&fine, &["logs", "--since", "soon"], 2, "--since: `soon` is not a duration", "10m"),
         (&fine, &["logs", "--service", "other"], 3, "there is no service other in cluster demo", "Check"),
     ] {
