@@ -5,6 +5,7 @@
 //! service; the deployment that is followed is the PRIMARY in its response, never one that was found
 //! by listing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
@@ -14,12 +15,14 @@ use crate::aws::{Aws, LiveService, Updated, Watching};
 use crate::config::{Config, ServiceConfig, WaitFor};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, Result};
-use crate::event::{Event, RollbackBy, Step, Verdict};
+use crate::event::{Event, RollbackBy, Step, Verdict, ZeroDowntime};
 use crate::image::Registries;
 use crate::logins::Workbench;
 use crate::plan::{Action, Plan, Revision, plan};
 use crate::prepare::{Prepared, keep_env_files, push_images, upload_env_files};
-use crate::rollout::{self, Followed, LogEvidence, Outcome, Policy, Rollout, Undone, floor, watch};
+use crate::rollout::{
+    self, Board, Followed, LogEvidence, Outcome, Policy, Probe, Rollout, Undone, floor, watch,
+};
 
 mod native;
 
@@ -85,6 +88,8 @@ struct Deployment<'a> {
     events: Emitter,
     prepared: Prepared,
     plan: Plan,
+    /// What the tasks were last seen doing, for the probe.
+    board: Arc<Board>,
 }
 
 async fn prepare<'a>(
@@ -92,7 +97,11 @@ async fn prepare<'a>(
     config: &'a ServiceConfig,
     watching: &'a Watching,
 ) -> Result<Deployment<'a>> {
-    let events = context.events.for_service(&config.name);
+    let board = Arc::new(Board::default());
+    let events = context.events.for_service(&config.name).with_tap({
+        let board = board.clone();
+        move |event| board.take_in(event)
+    });
     let step = StepTimer::start(&events, Step::Plan);
     let prepared =
         Prepared::gather(context.config, config, context.aws, context.workbench, context.registries, &events)
@@ -106,7 +115,7 @@ async fn prepare<'a>(
     });
     step.finish();
     prepared.tell_what_is_there(&events);
-    Ok(Deployment { context: context.clone(), config, watching, events, prepared, plan })
+    Ok(Deployment { context: context.clone(), config, watching, events, prepared, plan, board })
 }
 
 impl Deployment<'_> {
@@ -157,6 +166,7 @@ impl Deployment<'_> {
         let before = &self.prepared.snapshot.live;
         let updates = matches!(self.plan.action, Action::Update | Action::Redeploy);
         let native = self.native(&revision, updates).await?;
+        let probe = self.start_probe().await?;
         let (deployment_id, live) = match &self.plan.action {
             Action::Nothing => {
                 self.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
@@ -213,9 +223,31 @@ impl Deployment<'_> {
             }
         };
         logs.finish().await;
-        let zero_downtime = Some(rollout.zero_downtime());
+        let zero_downtime = Some(self.measured(&rollout, probe, verdict).await);
         self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
         Ok(())
+    }
+
+    /// Begins to send requests, where there is a rollout to watch and something that can answer.
+    async fn start_probe(&self) -> Result<Option<Probe>> {
+        let watched = self.plan.action != Action::Nothing && self.config.wait_for != WaitFor::None;
+        let ran_before = self.prepared.snapshot.live.service.running_count > 0;
+        let Some(config) = self.config.probe.as_ref().filter(|_| watched && ran_before) else {
+            return Ok(None);
+        };
+        let follows = matches!(self.plan.action, Action::Follow(_));
+        Probe::start(config, &self.board, &self.events, follows).await.map(Some)
+    }
+
+    async fn measured(&self, rollout: &Rollout, probe: Option<Probe>, verdict: Verdict) -> ZeroDowntime {
+        let measured = rollout.zero_downtime();
+        let Some(probe) = probe else { return measured };
+        let over = match verdict {
+            Verdict::Succeeded => self.config.wait_for == WaitFor::Steady,
+            Verdict::RolledBack => true,
+            _ => false,
+        };
+        measured.with_probe(probe.finish(over).await)
     }
 
     /// The one call of UpdateService. `known` are ids of deployments that it does not make.

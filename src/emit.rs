@@ -23,6 +23,7 @@ pub struct Emitter {
     masks: Option<Masks>,
     secrets: Arc<Mutex<Vec<Secret>>>,
     verbosity: u8,
+    tap: Option<Tap>,
 }
 
 /// Where values go that a CI system should hide from its log. They are no events: those are recorded and shown.
@@ -42,11 +43,24 @@ impl std::fmt::Debug for Masks {
     }
 }
 
+/// Someone in the core who has to know what is told.
+#[derive(Clone)]
+struct Tap(Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tap")
+    }
+}
+
 impl Emitter {
     /// An emitter for the whole run, and the end at which its events arrive.
     pub fn channel() -> (Self, UnboundedReceiver<Record>) {
         let (sender, receiver) = unbounded_channel();
-        (Self { sender, service: None, masks: None, secrets: Arc::default(), verbosity: 0 }, receiver)
+        (
+            Self { sender, service: None, masks: None, secrets: Arc::default(), verbosity: 0, tap: None },
+            receiver,
+        )
     }
 
     /// The same, with somewhere to send values that are to be hidden.
@@ -125,8 +139,17 @@ impl Emitter {
         Self { service: Some(service.to_owned()), ..self.clone() }
     }
 
+    /// The same, with each of its events shown to `see` as well, before it is sent.
+    #[must_use]
+    pub fn with_tap(self, see: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        Self { tap: Some(Tap(Arc::new(see))), ..self }
+    }
+
     /// Sends one event.
     pub fn emit(&self, event: Event) {
+        if let Some(Tap(see)) = &self.tap {
+            see(&event);
+        }
         let record = Record { time: Timestamp::now(), service: self.service.clone(), event };
         // A closed channel means that the reporters are gone; the run goes on without them.
         let _ = self.sender.send(record);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 mod logs;
 mod outcome;
 mod parts;
+mod probe;
 mod variables;
 
 pub use logs::{ContainerLogs, LogLine};
@@ -24,6 +25,7 @@ pub use parts::{
     Blob, Change, DeploymentState, EnvFileReport, Role, RunStarted, Step, Stopped, StoppedContainer,
     TargetState, TaskState, Transfer,
 };
+pub use probe::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow};
 pub use variables::{
     ContainerVariables, EffectiveVariable, EnvFileCheck, EnvFinding, EnvOutcome, VariableChange,
     VariableSource,
@@ -288,6 +290,22 @@ pub enum Event {
         operation: String,
         /// Until the next look.
         delay_ms: u64,
+    },
+    /// The probe has had an answer as expected; from now on its requests count.
+    ProbeStarted {
+        /// Where they go, without user, password and query.
+        url: String,
+        /// From one request to the next.
+        interval_ms: u64,
+    },
+    /// A request of the probe was not answered as expected, after one that was. Told of the first ten such series.
+    ProbeFailed(ProbeFailure),
+    /// The probe's requests are answered as expected again.
+    ProbeRecovered {
+        /// When the first of them was started.
+        at_ms: u64,
+        /// How many failed in between.
+        failed: u64,
     },
     /// A cause was diagnosed, or one that is known occurred again.
     FindingMade {

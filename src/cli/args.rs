@@ -8,7 +8,7 @@ use landfall_envfile::Policy;
 use super::env_args::{EnvArgs, PruneArgs};
 use super::logs_args::LogsArgs;
 use super::push_args::{PushArgs, PushCommandArgs};
-use crate::config::{Overrides, WaitFor};
+use crate::config::{Overrides, ProbeOverrides, WaitFor};
 use crate::error::{Error, Result};
 use crate::report::Format;
 use crate::secret::Secret;
@@ -257,6 +257,12 @@ pub struct RolloutArgs {
     /// Whether to put the service back when the rollout fails [default: on-failure]
     #[arg(long, env = "LANDFALL_ROLLBACK", value_enum)]
     pub rollback: Option<RollbackArg>,
+    /// Send requests to this address throughout the rollout, to prove that none is lost
+    #[arg(long, env = "LANDFALL_PROBE_URL", value_name = "URL", hide_env_values = true, value_parser = raw)]
+    pub probe_url: Option<Secret>,
+    /// From one request of a probe to the next [default: 500ms]
+    #[arg(long, env = "LANDFALL_PROBE_INTERVAL", value_name = "DURATION")]
+    pub probe_interval: Option<String>,
 }
 
 /// `--wait-for`
@@ -331,6 +337,10 @@ impl DeployArgs {
             stall_timeout: given(&self.rollout.stall_timeout),
             max_failed_tasks: self.rollout.max_failed_tasks,
             rollback: self.rollout.rollback.map(|rollback| matches!(rollback, RollbackArg::OnFailure)),
+            probe: ProbeOverrides {
+                url: self.rollout.probe_url.clone().filter(|url| !url.expose().is_empty()),
+                interval: given(&self.rollout.probe_interval),
+            },
             only_images: false,
         })
     }

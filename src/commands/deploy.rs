@@ -36,7 +36,11 @@ pub fn aws_settings(s3_path_style: bool, registry_endpoint: Option<String>) -> A
 ///
 /// # Errors
 /// What kept the run from going on; the caller tells it.
-pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &CancellationToken) -> Result<()> {
+pub async fn deploy(
+    mut request: DeployRequest,
+    events: &Emitter,
+    interrupt: &CancellationToken,
+) -> Result<()> {
     let mut settings =
         AwsSettings { region: request.config.region.clone(), told: events.for_calls(), ..request.aws };
     let sandbox = match &request.sandbox {
@@ -59,6 +63,9 @@ pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &Cancel
         detailed_exitcode: request.detailed_exitcode,
         sandbox: request.sandbox.map(|(scenario, _)| scenario),
     }));
+    if sandbox.is_some() {
+        leave_probes_out(&mut request.config, events);
+    }
     let registries = registries(Some(&aws), &request.workbench);
     let context = Context {
         config: &request.config,
@@ -81,6 +88,19 @@ pub async fn deploy(request: DeployRequest, events: &Emitter, interrupt: &Cancel
         sandbox.shutdown().await;
     }
     result
+}
+
+/// The sandbox stays on this machine, and no task of it answers elsewhere.
+fn leave_probes_out(config: &mut Config, events: &Emitter) {
+    for service in &mut config.services {
+        if let Some(probe) = service.probe.take_if(|probe| !probe.url.is_local()) {
+            let message = format!(
+                "the probe of {} is left out: the sandbox carries no requests to {}",
+                service.name, probe.url
+            );
+            events.warn(message, None);
+        }
+    }
 }
 
 /// The sandbox stays on this machine: an image that would go to a registry elsewhere is refused.

@@ -11,6 +11,7 @@ use serde_saphyr::{Error as YamlError, Spanned};
 use super::env::{EnvFiles, EnvStoreEntry, PolicyEntry};
 use super::interpolate::interpolate;
 use super::model::WaitFor;
+use super::probe::ProbeEntry;
 use super::push::ImageEntry;
 use crate::error::{Error, Result};
 
@@ -51,6 +52,9 @@ pub struct ServiceEntry {
     /// Whether to put the service back when the rollout fails.
     #[serde(default)]
     pub rollback: RollbackEntry,
+    /// Requests that go on throughout the rollout, to prove that none is lost.
+    #[schemars(with = "Option<ProbeEntry>")]
+    pub probe: Option<Spanned<ProbeEntry>>,
     /// Reserved.
     #[schemars(skip)]
     pub service_definition: Option<Spanned<serde_json::Value>>,
@@ -60,9 +64,6 @@ pub struct ServiceEntry {
     /// Reserved.
     #[schemars(skip)]
     pub after: Option<Spanned<serde_json::Value>>,
-    /// Reserved.
-    #[schemars(skip)]
-    pub probe: Option<Spanned<serde_json::Value>>,
 }
 
 /// One container.
@@ -101,6 +102,11 @@ impl Scalar {
     /// As it stands in the task definition.
     pub fn into_text(self) -> String {
         self.0
+    }
+
+    /// For expressions to be replaced in it.
+    pub(super) fn text_mut(&mut self) -> &mut String {
+        &mut self.0
     }
 }
 
@@ -149,8 +155,11 @@ pub fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Re
         return Err(Error::usage(format!("{}: `services` is empty", path.display()))
             .hint("Name at least one ECS service under `services:`."));
     }
-    for entry in file.services.values() {
+    for entry in file.services.values_mut() {
         refuse_reserved(path, entry)?;
+        if let Some(probe) = &mut entry.probe {
+            probe.value.written_at = Some(format!("{}:{}", path.display(), probe.referenced.line()));
+        }
     }
     for value in file.texts() {
         *value = interpolate(value, variables).map_err(|unresolved| {
@@ -175,9 +184,10 @@ impl ConfigFile {
 }
 
 fn service_texts(entry: &mut ServiceEntry) -> impl Iterator<Item = &mut String> {
-    let ServiceEntry { service, task_definition, wait, containers, .. } = entry;
+    let ServiceEntry { service, task_definition, wait, containers, probe, .. } = entry;
     let own = [service, task_definition, &mut wait.timeout, &mut wait.stall_timeout];
-    own.into_iter().flatten().chain(containers.values_mut().flat_map(container_texts))
+    let probe = probe.iter_mut().flat_map(|probe| probe.value.texts());
+    own.into_iter().flatten().chain(probe).chain(containers.values_mut().flat_map(container_texts))
 }
 
 fn container_texts(entry: &mut ContainerEntry) -> impl Iterator<Item = &mut String> {
@@ -204,7 +214,6 @@ fn refuse_reserved(path: &Path, entry: &ServiceEntry) -> Result<()> {
         ("service_definition", &entry.service_definition),
         ("before", &entry.before),
         ("after", &entry.after),
-        ("probe", &entry.probe),
     ];
     for (key, value) in reserved {
         if let Some(value) = value {
@@ -265,7 +274,7 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
     }
 }
 
-const RESERVED: [&str; 4] = ["service_definition", "before", "after", "probe"];
+const RESERVED: [&str; 3] = ["service_definition", "before", "after"];
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use super::model::{
     Config, ContainerConfig, EnvFileConfig, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource,
     WaitFor,
 };
+use super::probe::ProbeOverrides;
 use super::push::PushOverrides;
 use super::values::duration;
 use crate::error::{Error, Result};
@@ -62,6 +63,8 @@ pub struct Overrides {
     pub max_failed_tasks: Option<u32>,
     /// Whether to put the service back.
     pub rollback: Option<bool>,
+    /// Requests that go on throughout the rollout.
+    pub probe: ProbeOverrides,
     /// Images are pushed and nothing is deployed: neither a cluster nor an env store is needed.
     pub only_images: bool,
 }
@@ -69,7 +72,10 @@ pub struct Overrides {
 impl Overrides {
     /// Whether something is said that can only concern a single service.
     fn name_one_service(&self) -> bool {
-        self.service.is_some() || self.task_definition.is_some() || self.edit_container()
+        self.service.is_some()
+            || self.task_definition.is_some()
+            || self.probe.url.is_some()
+            || self.edit_container()
     }
 
     fn edit_container(&self) -> bool {
@@ -143,7 +149,7 @@ fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Result<Config>
         .collect();
     if chosen.len() > 1 && overrides.name_one_service() {
         return Err(Error::usage(
-            "--service, --task-definition, --container, --image, --from, --env-file, --env and --secret concern one service",
+            "--service, --task-definition, --container, --image, --from, --env-file, --env, --secret and --probe-url concern one service",
         )
         .hint(format!("Choose one: landfall deploy {}.", known.join(" | "))));
     }
@@ -218,6 +224,7 @@ fn service(
         stall_timeout,
         max_failed_tasks: overrides.max_failed_tasks.or(entry.max_failed_tasks),
         rollback: overrides.rollback.unwrap_or(entry.rollback == RollbackEntry::OnFailure),
+        probe: overrides.probe.apply(entry.probe.map(|probe| probe.value), &place("probe"))?,
         name,
     })
 }
@@ -367,6 +374,14 @@ mod tests {
         assert_eq!(push.from, Source::OciLayout { dir: "deploy/build".into(), reference: None });
         let store = config.env_store.unwrap();
         assert_eq!((store.bucket.as_str(), store.prefix.as_str()), ("deploy-env", "prod"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_probe_has_a_line() {
+        let text = FILE.replace("  worker: {}", "  worker:\n    probe: { url: 'http://a/', interval: 1ms }");
+        let error = load_text(&text, &only("worker")).unwrap_err();
+        let expected = "landfall.yml:13: services.worker.probe.interval is shorter than 50ms";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! File, environment and flags become one typed, validated [`Config`].
 //!
 //! `file` reads `landfall.yml` (positions, `${NAME}`, unknown keys), `merge` lays flags over it,
-//! `push` is the image of a container in the file, `env` its env files and where they are stored, `model` is the result that the rest of the program
+//! `push` is the image of a container in the file, `probe` the requests of a service, `env` its env files and where they are stored, `model` is the result that the rest of the program
 //! works with.
 
 mod env;
@@ -9,6 +9,7 @@ mod file;
 mod interpolate;
 mod merge;
 mod model;
+mod probe;
 mod push;
 mod values;
 
@@ -20,4 +21,5 @@ pub use model::{
     Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, PushConfig, PushRequest, ServiceConfig,
     TaskDefinitionSource, WaitFor,
 };
+pub use probe::{ProbeConfig, ProbeOverrides, ProbeUrl};
 pub use push::PushOverrides;

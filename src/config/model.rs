@@ -7,6 +7,7 @@ use landfall_envfile::Options;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::probe::ProbeConfig;
 use crate::aws::{Encryption, RepositoryOptions};
 use crate::error::{Error, Result};
 use crate::image::{Compression, Reference, Source};
@@ -59,6 +60,8 @@ pub struct ServiceConfig {
     pub max_failed_tasks: Option<u32>,
     /// Put the service back when the rollout cannot succeed.
     pub rollback: bool,
+    /// Requests that go on throughout the rollout.
+    pub probe: Option<ProbeConfig>,
 }
 
 /// What a new revision is made from.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::logs::ContainerLogs;
 use super::parts::{EnvFileReport, Transfer};
+use super::probe::ProbeReport;
 use crate::error::ErrorKind;
 
 /// Whether a failure can go away by itself (facts 5, "How to use").
@@ -78,7 +79,7 @@ pub enum Verdict {
 pub enum ZeroDowntimeVerdict {
     /// A probe ran throughout, no request failed, and the floor held.
     Proven,
-    /// The floor held at every observation; there was no probe.
+    /// The floor held at every observation; there was no probe, or it cannot prove anything.
     Observed,
     /// The floor did not hold, or a request failed.
     Violated,
@@ -102,6 +103,23 @@ pub struct ZeroDowntime {
     /// When it first fell below the floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violated_at_ms: Option<u64>,
+    /// What a probe measured meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeReport>,
+}
+
+impl ZeroDowntime {
+    /// With what a probe measured meanwhile, which can prove it or show the opposite.
+    #[must_use]
+    pub fn with_probe(self, probe: ProbeReport) -> Self {
+        let verdict = match self.verdict {
+            ZeroDowntimeVerdict::NotApplicable => self.verdict,
+            _ if probe.shows_loss() => ZeroDowntimeVerdict::Violated,
+            ZeroDowntimeVerdict::Observed if probe.doubt().is_none() => ZeroDowntimeVerdict::Proven,
+            verdict => verdict,
+        };
+        Self { verdict, probe: Some(probe), ..self }
+    }
 }
 
 /// An [`Error`](crate::error::Error) as data.

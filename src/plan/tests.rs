@@ -81,6 +81,7 @@ pub(super) fn config() -> ServiceConfig {
         timeout: Duration::from_secs(60),
         stall_timeout: Duration::from_secs(60),
         max_failed_tasks: None,
+        probe: None,
         rollback: true,
     }
 }

@@ -137,6 +137,10 @@ impl Human {
                 let block = super::logs::block(logs, usize::MAX, narrow);
                 block.into_iter().map(|line| line.indent(indent)).collect()
             }
+            Event::ProbeStarted { .. } | Event::ProbeRecovered { .. } => {
+                self.marked(Mark::Info, name, said())
+            }
+            Event::ProbeFailed(_) => self.marked(Mark::Failed, name, said()),
             Event::Healthy { .. } => self.marked(Mark::Done, name, said()),
             Event::StageChanged { .. } | Event::TrafficShifted { .. } => {
                 self.marked(Mark::Info, name, said())

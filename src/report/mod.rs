@@ -25,6 +25,7 @@ mod line;
 mod live;
 mod log_writer;
 mod logs;
+mod measured;
 mod plain;
 mod plan;
 mod record;

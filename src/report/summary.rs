@@ -5,10 +5,8 @@ use super::line::{Line, render_all};
 use super::plan::plan;
 use super::style::{Mark, Style, Tone};
 use super::text::{bytes, duration, revision, shorten_digests};
-use super::words;
-use crate::event::{
-    ErrorReport, Finding, Role, TaskState, Transfer, Verdict, ZeroDowntime, ZeroDowntimeVerdict,
-};
+use super::{measured, words};
+use crate::event::{ErrorReport, Finding, Role, TaskState, Transfer, Verdict};
 use crate::rollout::explain::says_more;
 use crate::state::{RunState, ServiceState};
 
@@ -345,43 +343,7 @@ fn took(state: &RunState, service: &ServiceState) -> Option<String> {
 
 fn zero_downtime(service: &ServiceState, style: Style) -> Vec<Line> {
     let Some(measured) = &service.report.zero_downtime else { return Vec::new() };
-    let (word, tone) = match measured.verdict {
-        ZeroDowntimeVerdict::Proven => ("proven", Tone::Good),
-        ZeroDowntimeVerdict::Observed => ("observed", Tone::Good),
-        ZeroDowntimeVerdict::Violated => ("violated", Tone::Bad),
-        ZeroDowntimeVerdict::NotApplicable => ("not applicable", Tone::Dim),
-    };
-    let value = Line::new().tone(tone, word).text(": ").text(&measurement(measured, service.desired));
-    fact("zero downtime", value, style)
-}
-
-fn measurement(measured: &ZeroDowntime, desired: u32) -> String {
-    let ZeroDowntime { floor, lowest, observations, .. } = *measured;
-    let number = super::text::count(observations as usize, "observation");
-    let gap = duration(measured.longest_gap_ms);
-    // Old and new tasks count together, so there can be more than the service wants.
-    let of_desired = if lowest <= desired { format!(" of {desired}") } else { String::new() };
-    let held = format!(
-        "never fewer than {lowest}{of_desired} healthy (floor {floor}) in {number}, longest gap {gap}"
-    );
-    match measured.verdict {
-        ZeroDowntimeVerdict::Proven => format!("no request of the probe failed; {held}"),
-        ZeroDowntimeVerdict::Observed => held,
-        ZeroDowntimeVerdict::Violated => {
-            let when = measured
-                .violated_at_ms
-                .map(|at| format!(", first {} after the update", duration(at)))
-                .unwrap_or_default();
-            if lowest < floor {
-                format!(
-                    "only {lowest}{of_desired} healthy (floor {floor}){when}; {number}, longest gap {gap}"
-                )
-            } else {
-                format!("a request of the probe failed{when}; {held}")
-            }
-        }
-        ZeroDowntimeVerdict::NotApplicable => "nothing was running before".to_owned(),
-    }
+    fact("zero downtime", measured::zero_downtime(measured, service.desired), style)
 }
 
 /// What the service runs at the end of the run, as far as it was seen.

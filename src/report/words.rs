@@ -320,6 +320,17 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         Event::Throttled { operation, delay_ms } => {
             line.text(&format!("AWS throttles {operation}; next look in {}", duration(*delay_ms)))
         }
+        Event::ProbeStarted { url, interval_ms } => {
+            line.text(&format!("probe: {url} answers; a request every {}", duration(*interval_ms)))
+        }
+        Event::ProbeFailed(failure) => line
+            .tone(Tone::Bad, &format!("probe failed {} after the update", duration(failure.at_ms)))
+            .text(&format!(": {}; {}", failure.what, failure.tasks)),
+        Event::ProbeRecovered { at_ms, failed } => {
+            let failed = count(usize::try_from(*failed).unwrap_or(usize::MAX), "request");
+            let text = format!("probe answers again {} after the update; {failed} failed", duration(*at_ms));
+            line.text(&text)
+        }
         Event::FindingMade { finding: made } => finding(made, again),
         Event::ContainerLogs(logs) => super::logs::heading(logs, usize::MAX),
         Event::Healthy { at_ms } => line.tone(

@@ -13,6 +13,7 @@
 //! | `changes` | what is new since the last look, as events |
 //! | `findings` | the failure catalogue (facts 5), and when waiting is pointless |
 //! | `zero_downtime` | how many tasks could serve at each look |
+//! | `probe` | requests that go on meanwhile, with a clock of their own |
 //! | `machine` | all of these together, and the outcome |
 //! | `cadence` | when to look, and at what |
 //! | `eyes` | asks AWS, and makes observations of the answers |
@@ -33,6 +34,7 @@ mod memory;
 mod native;
 mod observation;
 mod policy;
+mod probe;
 mod stall;
 #[cfg(test)]
 mod testing;
@@ -59,5 +61,6 @@ pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
 pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
+pub use probe::{Board, Probe};
 pub(crate) use watch::is_final;
 pub use watch::{look, watch};

@@ -99,6 +99,7 @@ impl Meter {
             observations: self.observations,
             longest_gap_ms: millis(self.longest_gap),
             violated_at_ms: self.violated_at.map(millis),
+            probe: None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod distribution;
 mod env;
 mod load;
 mod ministack;
+mod probe;
 #[cfg(unix)]
 mod push;
 mod rollout;

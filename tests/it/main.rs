@@ -22,6 +22,7 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
+mod probe;
 mod proxy;
 mod push;
 mod rollouts;

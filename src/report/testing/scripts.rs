@@ -228,7 +228,8 @@ pub fn task(id: &str, role: Role, status: &str, target: &str) -> TaskState {
 
 pub fn measured(verdict: ZeroDowntimeVerdict, lowest: u32) -> ZeroDowntime {
     let violated_at_ms = (verdict == ZeroDowntimeVerdict::Violated).then_some(4_200);
-    ZeroDowntime { verdict, floor: 2, lowest, observations: 31, longest_gap_ms: 1_240, violated_at_ms }
+    let (observations, longest_gap_ms) = (31, 1_240);
+    ZeroDowntime { verdict, floor: 2, lowest, observations, longest_gap_ms, violated_at_ms, probe: None }
 }
 
 fn changes() -> Vec<Change> {

@@ -2,7 +2,10 @@
 
 use insta::assert_snapshot;
 
-use crate::event::{Event, Record, Verdict, ZeroDowntimeVerdict};
+use crate::event::{
+    Event, ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow, Record, Verdict,
+    ZeroDowntime, ZeroDowntimeVerdict,
+};
 use crate::report::testing::*;
 use crate::report::{Style, summary};
 
@@ -179,32 +182,87 @@ fn summary_of_a_dry_run_with_nothing_to_do() {
     ");
 }
 
+fn sentence(zero: ZeroDowntime) -> String {
+    let mut records = success();
+    if let Some(Event::RolloutFinished { zero_downtime, .. }) = records.last_mut().map(|last| &mut last.event)
+    {
+        *zero_downtime = Some(zero);
+    }
+    let text = summary(&state_of(&records), Style::ASCII);
+    text.lines().find(|line| line.contains("zero downtime")).unwrap_or_default()[20..].to_owned()
+}
+
 #[test]
 fn every_zero_downtime_verdict_has_words() {
-    let sentence = |verdict, lowest| {
-        let mut records = success();
-        if let Some(Event::RolloutFinished { zero_downtime, .. }) =
-            records.last_mut().map(|last| &mut last.event)
-        {
-            *zero_downtime = Some(measured(verdict, lowest));
-        }
-        let text = summary(&state_of(&records), Style::ASCII);
-        text.lines().find(|line| line.contains("zero downtime")).unwrap_or_default()[20..].to_owned()
-    };
     let all = [
-        sentence(ZeroDowntimeVerdict::Proven, 3),
-        sentence(ZeroDowntimeVerdict::Observed, 2),
-        sentence(ZeroDowntimeVerdict::Violated, 1),
-        sentence(ZeroDowntimeVerdict::Violated, 2),
-        sentence(ZeroDowntimeVerdict::NotApplicable, 0),
+        sentence(measured(ZeroDowntimeVerdict::Observed, 2)),
+        sentence(measured(ZeroDowntimeVerdict::Violated, 1)),
+        sentence(measured(ZeroDowntimeVerdict::NotApplicable, 0)),
     ];
     assert_snapshot!(all.join("\n"), @r"
-    proven: no request of the probe failed; never fewer than 3 healthy (floor 2) in 31 observations, longest gap 1.2 s
     observed: never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s
     violated: only 1 of 2 healthy (floor 2), first 4.2 s after the update; 31 observations, longest gap 1.2 s
-    violated: a request of the probe failed, first 4.2 s after the update; never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s
     not applicable: nothing was running before
     ");
+}
+
+#[test]
+fn what_a_probe_measured_has_words() {
+    let good = probed();
+    let lossy = failing(
+        &good,
+        12,
+        &[(41_000, 44_500, 8), (50_000, 50_000, 1), (51_000, 51_500, 2), (60_000, 60_000, 1)],
+    );
+    let all = [
+        measured(ZeroDowntimeVerdict::Observed, 2).with_probe(good.clone()),
+        measured(ZeroDowntimeVerdict::Observed, 3)
+            .with_probe(ProbeReport { ended_early: true, ..good.clone() }),
+        measured(ZeroDowntimeVerdict::Observed, 2)
+            .with_probe(ProbeReport { failed_before: Some("HTTP 404".to_owned()), ..lossy.clone() }),
+        measured(ZeroDowntimeVerdict::Observed, 2).with_probe(failing(&good, 8, &[(41_000, 44_500, 8)])),
+        measured(ZeroDowntimeVerdict::Violated, 1).with_probe(ProbeReport { missed: 3, ..lossy.clone() }),
+        measured(ZeroDowntimeVerdict::Observed, 2)
+            .with_probe(ProbeReport { longest_gap_ms: 9_000, ..failing(&good, 1, &[(0, 0, 1)]) }),
+        measured(ZeroDowntimeVerdict::Violated, 1).with_probe(good),
+    ];
+    assert_snapshot!(all.map(sentence).join("\n"), @r"
+    proven: none of 240 requests failed (p50 12 ms, p95 30 ms, p99 44 ms, slowest 61 ms, longest gap 0.5 s); never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s
+    observed: never fewer than 3 healthy (floor 2) in 31 observations, longest gap 1.2 s; not proven: the probe ended before the rollout was over
+    observed: never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s; not proven: the probe failed before anything was changed (HTTP 404)
+    violated: 8 of 240 requests failed (HTTP 502) from 41.0 s to 44.5 s after the update; at the first, 2 new tasks were PENDING, 1 old task was STOPPED; never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s
+    violated: 12 of 240 requests failed (HTTP 502, 3 could not be sent): 8 from 41.0 s to 44.5 s, 1 at 50.0 s, 2 from 51.0 s to 51.5 s after the update, 1 later; at the first, 2 new tasks were PENDING, 1 old task was STOPPED; only 1 of 2 healthy (floor 2), first 4.2 s after the update; 31 observations, longest gap 1.2 s
+    violated: 1 of 240 requests failed (HTTP 502) 0.0 s after the update; at the first, 2 new tasks were PENDING, 1 old task was STOPPED; never fewer than 2 of 2 healthy (floor 2) in 31 observations, longest gap 1.2 s; the probe sent no request for 9000 ms
+    violated: none of 240 requests failed (p50 12 ms, p95 30 ms, p99 44 ms, slowest 61 ms, longest gap 0.5 s); only 1 of 2 healthy (floor 2), first 4.2 s after the update; 31 observations, longest gap 1.2 s
+    ");
+}
+
+fn probed() -> ProbeReport {
+    ProbeReport {
+        url: "https://api.example.com/health".to_owned(),
+        interval_ms: 500,
+        duration_ms: 120_000,
+        sent: 240,
+        latency: Some(ProbeLatency { p50_ms: 12, p95_ms: 30, p99_ms: 44, max_ms: 61 }),
+        longest_gap_ms: 501,
+        checks: 1,
+        ..ProbeReport::default()
+    }
+}
+
+fn failing(probe: &ProbeReport, failed: u64, windows: &[(u64, u64, u64)]) -> ProbeReport {
+    let window = |&(from_ms, to_ms, failed)| ProbeWindow { from_ms, to_ms, failed };
+    ProbeReport {
+        failed,
+        first_failure: Some(ProbeFailure {
+            at_ms: windows[0].0,
+            what: "HTTP 502".to_owned(),
+            tasks: "2 new tasks were PENDING, 1 old task was STOPPED".to_owned(),
+        }),
+        failures: vec![ProbeFailures { what: "HTTP 502".to_owned(), count: failed }],
+        windows: windows.iter().map(window).collect(),
+        ..probe.clone()
+    }
 }
 
 #[test]

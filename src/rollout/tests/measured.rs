@@ -1,6 +1,6 @@
 //! What is said about zero downtime.
 
-use crate::event::ZeroDowntimeVerdict;
+use crate::event::{ProbeReport, ZeroDowntime, ZeroDowntimeVerdict};
 use crate::rollout::testing::*;
 
 #[test]
@@ -112,4 +112,36 @@ fn a_stopped_task_serves_nobody_even_if_its_target_has_not_been_found_out() {
     world.groups[0] = World::new(1, &[WEB]).groups[0].clone();
     run.see(&world, 2);
     assert_eq!(run.rollout.zero_downtime().violated_at_ms, Some(2000));
+}
+
+#[test]
+fn a_probe_proves_or_disproves_what_was_observed() {
+    let zero = |verdict, probe: ProbeReport| {
+        let measured = ZeroDowntime {
+            verdict,
+            floor: 1,
+            lowest: 1,
+            observations: 9,
+            longest_gap_ms: 1_000,
+            violated_at_ms: None,
+            probe: None,
+        };
+        let measured = measured.with_probe(probe.clone());
+        assert_eq!(measured.probe, Some(probe));
+        measured.verdict
+    };
+    let good = ProbeReport { interval_ms: 500, sent: 40, longest_gap_ms: 501, ..ProbeReport::default() };
+    let lossy = ProbeReport { failed: 1, ..good.clone() };
+    let doubtful = ProbeReport { ended_early: true, ..good.clone() };
+    let dead = ProbeReport { failed: 40, failed_before: Some("HTTP 404".to_owned()), ..good.clone() };
+    let early_and_lossy = ProbeReport { ended_early: true, ..lossy.clone() };
+    use ZeroDowntimeVerdict::{NotApplicable, Observed, Proven, Violated};
+    assert_eq!(zero(Observed, good.clone()), Proven);
+    assert_eq!(zero(Observed, lossy.clone()), Violated);
+    assert_eq!(zero(Observed, doubtful), Observed);
+    assert_eq!(zero(Observed, early_and_lossy), Violated, "a loss is a loss whenever the probe ended");
+    assert_eq!(zero(Observed, dead.clone()), Observed, "it had failed before");
+    assert_eq!(zero(Violated, good), Violated, "the floor was broken");
+    assert_eq!(zero(Violated, dead), Violated);
+    assert_eq!(zero(NotApplicable, lossy), NotApplicable);
 }

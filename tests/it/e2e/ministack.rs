@@ -23,6 +23,15 @@ pub struct WebService {
     pub url: String,
 }
 
+/// What a service consists of.
+pub struct Shape<'a> {
+    pub tasks: u32,
+    /// `minimumHealthyPercent` and `maximumPercent`.
+    pub percents: (u32, u32),
+    /// Containers of each task besides the one that answers.
+    pub beside: &'a [Value],
+}
+
 impl Ministack {
     pub fn connect() -> Self {
         Self { endpoint: part("LANDFALL_E2E_MINISTACK"), http: reqwest::Client::new() }
@@ -128,6 +137,12 @@ impl Ministack {
     /// Creates a service of two tasks that run `image`, a local image of the engine, as tag `v1`,
     /// and waits until both answer through the load balancer.
     pub async fn web_service(&self, name: &str, image: &str) -> WebService {
+        self.web_service_of(name, image, &Shape { tasks: 2, percents: (100, 200), beside: &[] }).await
+    }
+
+    /// The same in another shape.
+    pub async fn web_service_of(&self, name: &str, image: &str, shape: &Shape<'_>) -> WebService {
+        let Shape { tasks, percents: (minimum, maximum), beside } = *shape;
         self.create_repository(name).await;
         let reference = format!("{}/{name}:v1", self.registry());
         docker(&["tag", image, &reference]);
@@ -170,6 +185,12 @@ impl Ministack {
             ],
         )
         .await;
+        let mut containers = vec![json!({
+            "name": "web", "image": reference, "essential": true,
+            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
+            "environment": [{"name": "GREETING", "value": "hello"}]
+        })];
+        containers.extend_from_slice(beside);
         let registered = self
             .ecs(
                 "RegisterTaskDefinition",
@@ -177,11 +198,7 @@ impl Ministack {
                     "family": name, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
                     "cpu": "256", "memory": "512",
                     "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/exec"),
-                    "containerDefinitions": [{
-                        "name": "web", "image": reference, "essential": true,
-                        "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
-                        "environment": [{"name": "GREETING", "value": "hello"}]
-                    }]
+                    "containerDefinitions": containers
                 }),
             )
             .await;
@@ -190,20 +207,20 @@ impl Ministack {
             json!({
                 "cluster": name, "serviceName": name,
                 "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"],
-                "desiredCount": 2, "launchType": "FARGATE",
+                "desiredCount": tasks, "launchType": "FARGATE",
                 "networkConfiguration": {"awsvpcConfiguration": {
                     "subnets": ["subnet-00000001", "subnet-00000002"],
                     "securityGroups": ["sg-00000001"], "assignPublicIp": "ENABLED"}},
                 "loadBalancers": [{"targetGroupArn": target_group, "containerName": "web", "containerPort": 8080}],
-                "deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 200}
+                "deploymentConfiguration": {"minimumHealthyPercent": minimum, "maximumPercent": maximum}
             }),
         )
         .await;
         // By path: ministack takes `/health` for itself whatever the Host says.
         let url = format!("{}/_alb/{name}/", self.endpoint);
         // ministack calls a first deployment COMPLETED at once, with no task running yet; what
-        // counts is that both tasks run and the balancer answers.
-        self.wait(name, |service| service["runningCount"] == 2).await;
+        // counts is that its tasks run and the balancer answers.
+        self.wait(name, |service| service["runningCount"] == tasks).await;
         until(|| async {
             let answer = self.http.get(&url).send().await.expect("ministack answers");
             answer.status().is_success().then_some(())

@@ -10,7 +10,7 @@ use super::{load_hello, part, unique, until};
 use crate::support::{Landfall, Ran, api_calls, findings};
 
 /// Runs `landfall` without blocking the requests that go on beside it.
-async fn landfall(ministack: &Ministack, args: Vec<String>) -> Ran {
+pub async fn landfall(ministack: &Ministack, args: Vec<String>) -> Ran {
     let environment = ministack.environment();
     let docker_host = part("LANDFALL_E2E_DOCKER_HOST");
     tokio::task::spawn_blocking(move || {
@@ -21,7 +21,7 @@ async fn landfall(ministack: &Ministack, args: Vec<String>) -> Ran {
     .expect("landfall ran")
 }
 
-fn deploy_args(service: &WebService, from: &str, tag: &str, more: &[&str]) -> Vec<String> {
+pub fn deploy_args(service: &WebService, from: &str, tag: &str, more: &[&str]) -> Vec<String> {
     let mut args: Vec<String> =
         ["deploy", "--output", "json", "--cluster", &service.name, "--service", &service.name]
             .iter()
