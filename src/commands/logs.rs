@@ -69,6 +69,7 @@ pub async fn logs(
         since_ms: Timestamp::now().as_millisecond().saturating_sub(since),
         definitions: BTreeMap::new(),
         noted: BTreeSet::new(),
+        has_container: false,
         gone: false,
         aws,
         out,
@@ -99,6 +100,8 @@ struct Reader<'a> {
     out: LogWriter,
     events: &'a Emitter,
     noted: BTreeSet<String>,
+    /// A task has the container that is asked for.
+    has_container: bool,
     /// Nobody reads the output any more.
     gone: bool,
 }
@@ -173,7 +176,7 @@ impl Reader<'_> {
                 sources.extend(self.sources(service, &task, &mut troubles).await?);
             }
         }
-        self.check_container(&sources, &troubles)?;
+        self.check_container()?;
         self.read(&mut sources, &mut troubles).await?;
         self.tell(troubles)
     }
@@ -192,8 +195,8 @@ impl Reader<'_> {
                     Err(error) => self.note_once(&format!("a look at the tasks failed: {error}")),
                 }
             }
-            if first && !sources.is_empty() {
-                self.check_container(&sources, &troubles)?;
+            if first {
+                self.check_container()?;
             }
             self.read(&mut sources, &mut troubles).await?;
             self.tell(troubles)?;
@@ -237,6 +240,9 @@ impl Reader<'_> {
             }
             known.insert(task.arn);
         }
+        if first && sources.iter().all(|source| source.service != service.name) {
+            self.note(&format!("no task of {} runs; the next one is waited for", service.name));
+        }
         let of_service: BTreeSet<&str> = sources
             .iter()
             .filter(|source| source.service == service.name && source.left.is_none())
@@ -248,8 +254,8 @@ impl Reader<'_> {
             .cloned()
             .collect();
         for task in self.watching.tasks(left.clone()).await? {
-            // AWS may leave a task out of one answer that it lists again in the next.
-            if !task.is_leaving() {
+            // Until it has stopped it may write: while its targets drain, for minutes.
+            if !task.is_stopped() {
                 continue;
             }
             if let Some(stopped) = rollout::stopped(&task) {
@@ -277,7 +283,6 @@ impl Reader<'_> {
             let mut told = Vec::new();
             for (stopped, task) in failed {
                 let sources = self.sources(service, &task, &mut troubles).await?;
-                self.check_container(&sources, &troubles)?;
                 let (lines, why) = self.last(&sources, &mut troubles).await;
                 told.push((lines.iter().filter_map(|line| line.time).max(), stopped, task, lines, why));
             }
@@ -299,6 +304,7 @@ impl Reader<'_> {
                 self.print(&lines)?;
             }
         }
+        self.check_container()?;
         self.tell(troubles)
     }
 
@@ -406,6 +412,7 @@ impl Reader<'_> {
             if self.job.container.as_ref().is_some_and(|wanted| *wanted != container) {
                 continue;
             }
+            self.has_container = true;
             match log {
                 ContainerLog::Elsewhere(why) => troubles.elsewhere(why),
                 ContainerLog::CloudWatch(place) => sources.push(Source {
@@ -422,13 +429,13 @@ impl Reader<'_> {
     }
 
     /// A container that no task has is a slip of the pen.
-    fn check_container(&self, sources: &[Source], troubles: &Troubles) -> Result<()> {
-        let Some(wanted) = &self.job.container else { return Ok(()) };
-        let definitions = || self.definitions.values().flatten();
-        if !sources.is_empty() || !troubles.of.is_empty() || definitions().next().is_none() {
+    fn check_container(&self) -> Result<()> {
+        let Some(wanted) = self.job.container.as_ref().filter(|_| !self.has_container) else { return Ok(()) };
+        let definitions = self.definitions.values().flatten();
+        let names: BTreeSet<&str> = definitions.flat_map(TaskDefinition::container_names).collect();
+        if names.is_empty() {
             return Ok(());
         }
-        let names: BTreeSet<&str> = definitions().flat_map(TaskDefinition::container_names).collect();
         let names: Vec<&str> = names.into_iter().collect();
         Err(Error::usage(format!("no task has a container {wanted}"))
             .hint(format!("There is {}.", names.join(", "))))

@@ -206,7 +206,8 @@ impl Reporter for Plain {
                 let title = logs::heading(logs, usize::MAX).render(self.style);
                 let title = neutralise_github(&title).replace('%', "%25");
                 self.out.write_all(format!("::group::{title}\n").as_bytes())?;
-                self.write(&text)?;
+                // The title is the first of the lines.
+                self.write(text.split_once('\n').map_or("", |(_, lines)| lines))?;
                 self.out.write_all(b"::endgroup::\n")?;
                 self.out.flush()
             }

@@ -1,9 +1,10 @@
 //! Container logs: the last words of what crashed in a deployment, and `landfall logs`.
 
+use futures_util::future::join_all;
 use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
-use crate::support::{Landfall, Ran, findings};
+use crate::support::{Landfall, Ran, api_calls, findings};
 
 const SECRET: &str = "canary-5e1f77";
 
@@ -49,15 +50,12 @@ fn awslogs() -> Value {
 }
 
 /// Runs `landfall` in a folder whose configuration changes the env file of `web`.
-async fn landfall(sandbox: &Sandbox, args: &[&str], variables: &[(&str, &str)]) -> Ran {
+async fn landfall(sandbox: &Sandbox, args: &[&str]) -> Ran {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "version: 1\ncluster: demo\nenv_store: s3://env-store/env\nservices:\n  web:\n    containers:\n      app:\n        env_file: app.env\n";
     std::fs::write(folder.path().join("landfall.yml"), config).expect("written");
     std::fs::write(folder.path().join("app.env"), format!("TOKEN={SECRET}\n")).expect("written");
-    let mut landfall = Landfall::new(args).envs(&sandbox.environment()).in_folder(folder.path());
-    for (name, value) in variables {
-        landfall = landfall.env(name, value);
-    }
+    let landfall = Landfall::new(args).envs(&sandbox.environment()).in_folder(folder.path());
     tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
 }
 
@@ -83,10 +81,12 @@ fn is_harmless(text: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_crashed_container_wrote_last_is_told_in_every_form() {
-    for output in ["plain", "human", "github", "json"] {
+    let deployed = ["plain", "human", "github", "json"].map(|output| async move {
         let sandbox = sandbox(Scenario::CrashLoop, awslogs()).await;
         sandbox.set_last_words(&HOSTILE);
-        let ran = landfall(&sandbox, &["deploy", "--output", output], &[]).await.expect_code(4);
+        (output, landfall(&sandbox, &["deploy", "--output", output]).await.expect_code(4))
+    });
+    for (output, ran) in join_all(deployed).await {
         let all = ran.all();
         is_harmless(&all);
         assert!(all.contains("could not log in with ***"), "{output}: {all}");
@@ -124,10 +124,11 @@ async fn what_a_crashed_container_wrote_last_is_told_in_every_form() {
                 );
                 assert!(logs["lines"][0]["at_ms"].as_i64() > Some(1_000_000_000_000));
                 assert!(!ran.stdout().contains("##["), "{all}");
+                assert_eq!(api_calls(&report).get("logs:GetLogEvents"), Some(&2), "the lines, and their end");
             }
             "github" => {
                 let stdout = ran.stdout();
-                let (_, block) = stdout.split_once("::group::log of app in task ").expect("a group");
+                let (_, block) = stdout.split_once("\n::group::log of app in task ").expect("a group");
                 let (block, _) = block.split_once("\n::endgroup::\n").expect("its end");
                 assert!(block.contains(" (exit code 3), the last 7 lines:\n"), "{block}");
                 assert!(block.contains("  | ## [command]rm\n"), "{block}");
@@ -151,7 +152,7 @@ async fn a_log_that_cannot_be_read_is_a_reason_and_no_error() {
         (denied, "allow the caller `logs:GetLogEvents` on /ecs/web"),
         (firelens, "container app logs through FireLens"),
     ] {
-        let ran = landfall(&sandbox, &["deploy", "--output", "json"], &[]).await.expect_code(4);
+        let ran = landfall(&sandbox, &["deploy", "--output", "json"]).await.expect_code(4);
         let report = ran.report();
         assert_eq!(findings(&report), ["essential-container-exited"]);
         let logs = report["services"][0]["logs"].as_array().expect("logs").clone();
@@ -166,30 +167,51 @@ async fn a_log_that_cannot_be_read_is_a_reason_and_no_error() {
 async fn a_log_can_name_the_cause() {
     let sandbox = sandbox(Scenario::CrashLoop, awslogs()).await;
     sandbox.set_last_words(&["exec /app/server: exec format error"]);
-    let report = landfall(&sandbox, &["deploy", "--output", "json"], &[]).await.expect_code(4).report();
+    let report = landfall(&sandbox, &["deploy", "--output", "json"]).await.expect_code(4).report();
     assert!(findings(&report).contains(&"exec-format-error".to_owned()), "{report}");
+}
+
+/// No container has exited: the load balancer has had enough of the one that it asks.
+#[test]
+fn a_task_that_a_health_check_stopped_is_asked_too() {
+    let hello = "examples/hello/landfall.yml";
+    let args = [
+        "deploy",
+        "--sandbox=unhealthy-target",
+        "--sandbox-speed",
+        "40",
+        "--config",
+        hello,
+        "--output",
+        "json",
+    ];
+    let report = Landfall::new(&args).run().expect_code(4).report();
+    let logs = report["services"][0]["logs"].as_array().expect("logs");
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    assert_eq!((&logs[0]["container"], logs[0].get("exit_code")), (&json!("web"), None));
+    assert_eq!(logs[0]["lines"][0]["text"], "listening on port 8080");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_running_tasks_write_is_shown() {
     let sandbox = sandbox(Scenario::Healthy, awslogs()).await;
-    let ran = landfall(&sandbox, &["logs"], &[]).await.expect_code(0);
+    let ran = landfall(&sandbox, &["logs"]).await.expect_code(0);
     let stdout = ran.stdout();
     let parts: Vec<&str> = stdout.split_whitespace().collect();
     assert_eq!(parts[2..], ["app", "|", "listening", "on", "port", "8080"], "{}", ran.all());
     assert_eq!((parts[0].len(), parts[1].len()), (8, 8), "{stdout}");
     assert_eq!(ran.stderr(), "");
 
-    let ran = landfall(&sandbox, &["logs", "web", "--output", "json"], &[]).await.expect_code(0);
+    let ran = landfall(&sandbox, &["logs", "web", "--output", "json"]).await.expect_code(0);
     let line = &ran.events()[0];
     assert_eq!((&line["service"], &line["container"]), (&json!("web"), &json!("app")));
     assert_eq!(line["text"], "listening on port 8080");
     let task = line["task"].as_str().expect("a task").to_owned();
     assert!(line["time"].as_str().expect("a time").parse::<jiff::Timestamp>().is_ok());
 
-    let one = landfall(&sandbox, &["logs", "--task", &task[..6]], &[]).await.expect_code(0);
+    let one = landfall(&sandbox, &["logs", "--task", &task[..6]]).await.expect_code(0);
     assert_eq!(one.stdout(), stdout);
-    let none = landfall(&sandbox, &["logs", "--task", "zz"], &[]).await.expect_code(0);
+    let none = landfall(&sandbox, &["logs", "--task", "zz"]).await.expect_code(0);
     assert_eq!(none.stdout(), "");
     assert!(none.stderr().contains("no task of web whose id begins with zz"), "{}", none.all());
 }
@@ -198,10 +220,10 @@ async fn what_running_tasks_write_is_shown() {
 async fn failed_tasks_are_shown_with_why_they_stopped() {
     let sandbox = sandbox(Scenario::CrashLoop, awslogs()).await;
     sandbox.set_last_words(&["panic: no database", "##[error]bye"]);
-    let before = landfall(&sandbox, &["logs", "--failed"], &[]).await.expect_code(0);
+    let before = landfall(&sandbox, &["logs", "--failed"]).await.expect_code(0);
     assert!(before.stderr().contains("no task of web failed within the last hour"), "{}", before.all());
-    landfall(&sandbox, &["deploy", "--rollback", "never"], &[]).await.expect_code(5);
-    let ran = landfall(&sandbox, &["logs", "--failed", "--output", "github"], &[]).await.expect_code(0);
+    landfall(&sandbox, &["deploy", "--rollback", "never"]).await.expect_code(5);
+    let ran = landfall(&sandbox, &["logs", "--failed", "--output", "github"]).await.expect_code(0);
     assert!(ran.stdout().contains(" app | panic: no database\n"), "{}", ran.all());
     assert!(ran.stdout().contains(" app | ## [error]bye\n"), "{}", ran.all());
     let why =
@@ -228,7 +250,7 @@ async fn following_sees_tasks_that_start_later() {
     };
     let old = next();
     assert_eq!(old["text"], "listening on port 8080");
-    landfall(&sandbox, &["deploy", "--wait-for", "none"], &[]).await.expect_code(0);
+    landfall(&sandbox, &["deploy", "--wait-for", "none"]).await.expect_code(0);
     let new = next();
     assert_eq!(new["text"], "listening on port 8080");
     assert_ne!(new["task"], old["task"]);
@@ -251,10 +273,11 @@ async fn what_keeps_logs_from_being_read_is_one_clear_error() {
         (&no_group, &["logs"], 3, "the log group /ecs/web does not exist in us-east-1", "awslogs-group"),
         (&splunk, &["logs"], 3, "container app logs to Splunk", "awslogs"),
         (&fine, &["logs", "--container", "web"], 2, "no task has a container web", "There is app."),
+        (&fine, &["logs", "-f", "--container", "web"], 2, "no task has a container web", "There is app."),
         (&fine, &["logs", "--since", "soon"], 2, "--since: `soon` is not a duration", "10m"),
         (&fine, &["logs", "--service", "other"], 3, "there is no service other in cluster demo", "Check"),
     ] {
-        let ran = landfall(sandbox, args, &[]).await.expect_code(code);
+        let ran = landfall(sandbox, args).await.expect_code(code);
         let stderr = ran.stderr();
         assert_eq!(ran.stdout(), "", "{args:?}: {}", ran.all());
         assert!(stderr.contains(&format!("error: {message}")), "{args:?}: {}", ran.all());
