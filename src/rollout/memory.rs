@@ -35,7 +35,8 @@ impl Memory {
             // tell, and where a deployment is followed that another run began: whoever runs the command again may
             // have mended the cause.
             let named = task.started_by.as_deref() == Some(&followed.deployment_id) && !followed.resumed;
-            if !followed.started(task) || (!self.began && !named && task.is_stopped()) {
+            let ended = if followed.resumed { task.is_leaving() } else { task.is_stopped() };
+            if !followed.started(task) || (!self.began && !named && ended) {
                 self.others.insert(task.id().to_owned());
             }
         }
