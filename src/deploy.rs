@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
+use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, Watching};
 use crate::config::{Config, ServiceConfig};
@@ -36,6 +37,8 @@ pub struct Context<'a> {
     pub events: &'a Emitter,
     /// Stop after the plan.
     pub dry_run: bool,
+    /// Is cancelled when the run is interrupted.
+    pub interrupt: &'a CancellationToken,
 }
 
 /// Deploys every service of the configuration. How each one ended is in the events; only what kept
@@ -164,6 +167,7 @@ impl Deployment<'_> {
             before_definition: &self.prepared.snapshot.live_definition,
             definition: &self.plan.definition,
             action: &self.plan.action,
+            interrupt: self.config.rollback_on_interrupt.then_some(self.context.interrupt),
         }
         .run(revision)
         .await

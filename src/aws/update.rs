@@ -86,6 +86,16 @@ impl Aws {
         ))
     }
 
+    /// Sets how many tasks a service wants, which starts no deployment (facts 3.4).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn scale_service(&self, cluster: &str, service: &str, desired_count: i32) -> Result<()> {
+        let call = self.ecs.update_service().cluster(cluster).service(service).desired_count(desired_count);
+        let place = format!("{cluster}/{service}");
+        call.send().await.map(|_| ()).map_err(|error| aws_error("ecs:UpdateService", &place, error))
+    }
+
     async fn update_once(
         &self,
         cluster: &str,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, LiveService, Updated, Watching};
 use crate::config::{ServiceConfig, WaitFor};
@@ -15,7 +16,7 @@ use crate::error::Result;
 use crate::event::{Event, RollbackBy, Step, Verdict, ZeroDowntime};
 use crate::plan::{Action, short};
 use crate::rollout::{
-    self, Board, Followed, LogEvidence, Outcome, Policy, Probe, Rollout, Undone, floor, watch,
+    self, Board, Followed, LogEvidence, Native, Outcome, Policy, Probe, Rollout, Undone, floor, watch,
 };
 use crate::task_definition::TaskDefinition;
 
@@ -48,6 +49,8 @@ pub struct RollOut<'a> {
     pub definition: &'a TaskDefinition,
     /// What is done about it.
     pub action: &'a Action,
+    /// Puts the service back when it is cancelled, where that is wanted.
+    pub interrupt: Option<&'a CancellationToken>,
 }
 
 impl RollOut<'_> {
@@ -104,20 +107,63 @@ impl RollOut<'_> {
         let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
         let mut rollout = Rollout::new(followed, policy);
         let mut logs = LogEvidence::new(self.aws, self.definition, self.events);
-        let (verdict, reason) = match native {
-            Some(native) => self.roll_out_native(&mut rollout, native, started, step, &mut logs).await?,
+        let followed = self.follow(&mut rollout, native, started, step, &mut logs).await?;
+        let Some((verdict, reason)) = followed else { return Ok(()) };
+        logs.finish().await;
+        let zero_downtime = Some(self.measured(&rollout, probe, verdict).await);
+        self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
+        Ok(())
+    }
+
+    /// Follows the deployment to a verdict, and puts the service back where that is wanted. `None` where the run was
+    /// interrupted and the service set back for that.
+    async fn follow(
+        &self,
+        rollout: &mut Rollout,
+        native: Option<Native>,
+        started: Instant,
+        step: StepTimer<'_>,
+        logs: &mut LogEvidence<'_>,
+    ) -> Result<Option<(Verdict, String)>> {
+        match native {
+            Some(native) => {
+                // ECS goes on with its stages when the run is interrupted: StopServiceDeployment is for a person then.
+                self.roll_out_native(rollout, native, started, step, logs).await.map(Some)
+            }
             None => {
-                let outcome = self.watch(&mut rollout, started, Some(&mut logs)).await?;
+                let interrupted = async {
+                    match self.interrupt {
+                        Some(interrupt) => interrupt.cancelled().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let outcome = tokio::select! {
+                    outcome = self.watch(rollout, started, Some(logs)) => Some(outcome?),
+                    () = interrupted => None,
+                };
+                let Some(outcome) = outcome else {
+                    // Whoever interrupts will not wait: ECS is told, and goes on by itself.
+                    self.leave_for(rollout).await?;
+                    return Ok(None);
+                };
                 // A watch that ends badly is not a step that was done; reporters close it with the verdict.
                 if matches!(outcome, Outcome::Succeeded { .. }) {
                     step.finish();
                 }
-                self.judge(&rollout, outcome).await
+                Ok(Some(self.judge(rollout, outcome).await))
             }
-        };
-        logs.finish().await;
-        let zero_downtime = Some(self.measured(&rollout, probe, verdict).await);
-        self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
+        }
+    }
+
+    /// The run is interrupted: sets the service back to what was last good, and does not wait.
+    async fn leave_for(&self, rollout: &Rollout) -> Result<()> {
+        let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(()) };
+        self.update(&good, false, self.known_with(rollout)).await?;
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good,
+            reason: "the run was interrupted".to_owned(),
+        });
         Ok(())
     }
 
@@ -201,8 +247,8 @@ impl RollOut<'_> {
         if !self.config.rollback {
             return not_put_back("the service was left as it is (rollback: never)".to_owned());
         }
-        let Some(good) = last_good(self.before, rollout.task_definition()) else {
-            return not_put_back("there is no earlier revision to go back to".to_owned());
+        let Some(good) = self.last_good(rollout.task_definition()).await else {
+            return not_put_back(self.without_a_past().await);
         };
         let step = StepTimer::start(self.events, Step::Rollback);
         let complete = match self.return_to(rollout, &good, &reason).await {
@@ -224,10 +270,38 @@ impl RollOut<'_> {
         }
     }
 
-    async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
+    /// The revision that was last good: of a deployment that was listed before the run or, where none was, of ECS's
+    /// history of service deployments (facts 4.1).
+    async fn last_good(&self, failed: &str) -> Option<String> {
+        if let Some(good) = last_good(self.before, failed) {
+            return Some(good);
+        }
+        let history = self.aws.completed_revisions(self.cluster, &self.config.service).await;
+        history.ok().flatten()?.into_iter().find(|arn| arn != failed)
+    }
+
+    /// What becomes of a service that has never been good, in a few words.
+    async fn without_a_past(&self) -> String {
+        let nothing = "there is no earlier revision to go back to";
+        if !self.config.scale_to_zero_on_first_failure {
+            return format!(
+                "{nothing}, and ECS goes on trying (--on-first-failure scale-to-zero stops that)"
+            );
+        }
+        match self.aws.scale_service(self.cluster, &self.config.service, 0).await {
+            Ok(()) => format!("{nothing}, so its desired count was set to 0"),
+            Err(error) => format!("{nothing}, and setting its desired count to 0 failed: {error}"),
+        }
+    }
+
+    /// Ids of the deployments that a call of UpdateService from now on does not make.
+    fn known_with(&self, rollout: &Rollout) -> Vec<String> {
         let before = self.before.service.deployments.iter().map(|known| known.id.clone());
-        let known = before.chain([failed.deployment_id().to_owned()]).collect();
-        let updated = self.update(revision, false, known).await?;
+        before.chain([rollout.deployment_id().to_owned()]).collect()
+    }
+
+    async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
+        let updated = self.update(revision, false, self.known_with(failed)).await?;
         // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
@@ -329,7 +403,7 @@ impl RollOut<'_> {
 
 /// The revision of the newest deployment that was COMPLETED before this run (design 3: "last known
 /// good"); a deployment without a rollout state counts when it is the only one.
-fn last_good(before: &LiveService, failed: &str) -> Option<String> {
+pub(crate) fn last_good(before: &LiveService, failed: &str) -> Option<String> {
     let deployments = &before.service.deployments;
     let completed =
         deployments.iter().find(|deployment| deployment.rollout_state.as_deref() == Some("COMPLETED"));
