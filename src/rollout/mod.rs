@@ -19,6 +19,7 @@
 //! | `eyes` | asks AWS, and makes observations of the answers |
 //! | `logs` | where containers log to, and whose log is worth reading |
 //! | `evidence` | fetches the last log lines of containers that ended badly, beside the watching |
+//! | `native` | the strategies that ECS carries out in stages: their own machine and poller, beside these |
 //! | `watch` | the poller: `cadence` and `eyes` feed the state machine; with `evidence`, these alone have a clock and a network |
 
 mod cadence;
