@@ -221,7 +221,13 @@ async fn follow(seed: u64) -> Told {
 
     succeeded_only_if_true(&wire, &ended, &plan, &truths.borrow(), &story);
     updated_once(&wire, &ended, &story);
-    if harm.is_passing() && plan.timeout > Duration::from_secs(600) && harm.interrupt.is_none() {
+    // A wire that fails more often than calls are repeated is told as what it is, before anything was changed.
+    let out_of_reach = ended.state.error.is_some() && ended.deployment().is_none();
+    if harm.is_passing()
+        && !out_of_reach
+        && plan.timeout > Duration::from_secs(600)
+        && harm.interrupt.is_none()
+    {
         assert_eq!(ended.verdict(), Verdict::Succeeded, "nothing was wrong: {story}");
     }
     let failed =
