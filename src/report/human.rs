@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -54,7 +55,12 @@ impl Human {
             rows.set_style(template);
         }
         Self {
-            scrollback: Scrollback { multi, out: Arc::new(Mutex::new(out)), partial: Vec::new() },
+            scrollback: Scrollback {
+                multi,
+                out: Arc::new(Mutex::new(out)),
+                has_rows: Arc::new(AtomicBool::new(false)),
+                partial: Vec::new(),
+            },
             rows,
             style,
             height,
@@ -77,7 +83,10 @@ impl Human {
         // Events and ticks are stamped by different callers; a clock on the screen never falls back.
         self.now = self.now.max(now);
         let text = render_all(&live(state, self.now, self.style, self.height), self.style);
-        self.rows.set_message(text.trim_end_matches('\n').to_owned());
+        let rows = text.trim_end_matches('\n');
+        // Where there are none there is an empty one: the cursor is never in a line that stays.
+        self.rows.set_message(if rows.is_empty() { " ".to_owned() } else { rows.to_owned() });
+        self.scrollback.has_rows.store(true, Ordering::Relaxed);
         self.scrollback.home();
     }
 
@@ -329,6 +338,7 @@ impl Reporter for Human {
     }
 
     fn finish(&mut self, state: &RunState) -> io::Result<()> {
+        self.scrollback.has_rows.store(false, Ordering::Relaxed);
         // A row that is then cleared leaves the cursor at the start of a line of its own.
         self.rows.set_message(" ");
         self.scrollback.print("\n")?;
@@ -343,6 +353,8 @@ impl Reporter for Human {
 pub struct Scrollback {
     multi: MultiProgress,
     out: Arc<Mutex<Box<dyn Write + Send>>>,
+    /// Whether the last line on the screen is one that is redrawn.
+    has_rows: Arc<AtomicBool>,
     partial: Vec<u8>,
 }
 
@@ -359,8 +371,10 @@ impl Scrollback {
     /// Takes the cursor from the end of the last row, which is filled up to the edge, to its start: there the
     /// `^C` that a terminal shows for Ctrl-C begins no line that the rows' redrawing does not know of.
     fn home(&self) {
-        // A terminal that is gone is told of by whatever is drawn next.
-        let _ = self.write_out("\r");
+        if self.has_rows.load(Ordering::Relaxed) {
+            // A terminal that is gone is told of by whatever is drawn next.
+            let _ = self.write_out("\r");
+        }
     }
 
     fn write_out(&self, text: &str) -> io::Result<()> {

@@ -218,6 +218,40 @@ fn a_note_appears_above_the_live_rows() {
     assert!(line("warning").is_some(), "{text}");
 }
 
+/// A terminal shows `^C` where the cursor is, and the rows are redrawn from there.
+#[test]
+fn an_interrupt_leaves_no_row_behind() {
+    use std::io::Write;
+    let records = interrupted();
+    let (before, after) = records.split_at(records.len() - 3);
+    assert!(matches!(after[0].event, Event::Interrupted { .. }));
+    for rows in [24, 60] {
+        let term = InMemoryTerm::new(rows, 80);
+        let mut sinks = sinks_with(human(&term, TERMINAL));
+        before.iter().for_each(|record| sinks.apply(record));
+        sinks.tick(after[0].time);
+        assert!(term.contents().contains("⠋ watch rollout"), "{}", term.contents());
+        TermWriter(term.clone()).write_all(b"^C").expect("written");
+        after.iter().for_each(|record| sinks.apply(record));
+        sinks.finish(after[0].time);
+        let text = term.contents();
+        assert!(!text.contains("⠋"), "{text}");
+        assert!(!text.contains("^C"), "{text}");
+        assert_eq!(text.matches("watch rollout").count(), 1, "{text}");
+        assert!(text.contains("update service "), "{text}");
+        assert!(text.contains("! interrupted: stopping ..."), "{text}");
+    }
+}
+
+#[test]
+fn no_line_that_stays_is_overwritten() {
+    let text = screen(&rolled_back(), 60);
+    let missing = ["landfall 0.1.0", "push image", "update service", "roll back ", "rollback done", "✗ FAILED"];
+    for part in missing {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
 #[test]
 fn several_services_are_told_apart() {
     let mut script = Script::new(&["api", "worker"], false);
