@@ -80,7 +80,8 @@ fn step_row(
     let elapsed = elapsed_ms(step.started_at, now);
     let line = Line::new().tone(Tone::Strong, style.spinner(elapsed)).pad(style.mark_width() + 1);
     let name = if state.is_deployment() { words::step_name(step.step) } else { "watching" };
-    let mut line = line.tone(Tone::Strong, if step.step == Step::Watch { name } else { words::step_name(step.step) });
+    let mut line =
+        line.tone(Tone::Strong, if step.step == Step::Watch { name } else { words::step_name(step.step) });
     line = line.pad(style.mark_width() + 1 + DETAIL);
     if let (Some(name), true) = (&step.service, state.services.len() > 1) {
         line = line.text(name).text("  ");
@@ -317,7 +318,8 @@ fn group_row(service: &ServiceState, role: Role, label: &str, deployments: &[&De
     let each: Vec<String> = deployments
         .iter()
         .map(|deployment| {
-            let mut text = format!("{}  {}", revision(&deployment.task_definition), words::counts(deployment));
+            let mut text =
+                format!("{}  {}", revision(&deployment.task_definition), words::counts(deployment));
             if deployment.rollout_state.as_deref() == Some("FAILED") {
                 text.push_str(", FAILED");
             }

@@ -122,7 +122,10 @@ fn of_status(service: &ServiceState, style: Style) -> Vec<Line> {
     let standing = report.reason.as_deref().unwrap_or("not known");
     let (mark, tone) =
         if standing.contains(" is steady") { (Mark::Done, Tone::Good) } else { (Mark::Warning, Tone::Warn) };
-    let head = Line::marked(mark, style).tone(Tone::Strong, &report.name).text(": ").tone(tone, standing);
+    let head = Line::marked(mark, style)
+        .tone(Tone::Strong, &report.name)
+        .text(": ")
+        .tone(tone, &shown(standing, style));
     let mut lines = head.wrap(style.width, 4);
     let mut deployments: Vec<_> = service.deployments.values().collect();
     deployments.sort_by_key(|deployment| (deployment.status != "PRIMARY", deployment.id.clone()));

@@ -150,7 +150,11 @@ pub fn shorten_arns(message: &str) -> String {
 /// A service event without the service that it is of, which is known, and with names in place of ARNs.
 pub fn shorten_event(message: &str) -> String {
     let of_service = message.strip_prefix("(service ").and_then(|rest| rest.split_once(") "));
-    shorten_arns(of_service.map_or(message, |(_, rest)| rest))
+    match of_service {
+        Some((_, rest)) if rest.starts_with("has ") => shorten_arns(&format!("service {rest}")),
+        Some((_, rest)) => shorten_arns(rest),
+        None => shorten_arns(message),
+    }
 }
 
 /// Whether the rows of tasks show what a service event tells: what a target group takes in and lets go.
@@ -190,17 +194,20 @@ mod tests {
         assert_eq!(shorten_event(message), "registered 1 targets in (target-group web)");
         assert!(is_routine_event(message));
         let message = "(service hello) has stopped 1 running tasks: (task cb435c8e746167966775dc7701564f61).";
-        assert_eq!(shorten_event(message), "has stopped 1 running tasks: (task cb435c8e).");
+        assert_eq!(shorten_event(message), "service has stopped 1 running tasks: (task cb435c8e).");
         assert!(!is_routine_event(message));
         let message = "(service hello, taskSet ecs-svc/1) has begun draining connections on 1 tasks.";
-        assert_eq!(shorten_event(message), "has begun draining connections on 1 tasks.");
+        assert_eq!(shorten_event(message), "service has begun draining connections on 1 tasks.");
         assert!(is_routine_event(message));
     }
 
     #[test]
     fn an_arn_is_shortened_where_its_name_tells_enough() {
         for (long, short) in [
-            ("of (target-group arn:aws:elasticloadbalancing:r:1:targetgroup/web/91cc1) failed", "of (target-group web) failed"),
+            (
+                "of (target-group arn:aws:elasticloadbalancing:r:1:targetgroup/web/91cc1) failed",
+                "of (target-group web) failed",
+            ),
             ("arn:aws:ecs:r:1:task/c/0123456789abcdef0123456789abcdef.", "01234567."),
             ("arn:aws:ecs:r:1:task-definition/web:3: gone", "web:3: gone"),
             ("from arn:aws:s3:::bucket/a/b.env", "from s3://bucket/a/b.env"),

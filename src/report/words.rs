@@ -101,11 +101,7 @@ pub(super) fn change(change: &Change, style: Style) -> Line {
 /// A change with names in place of ARNs.
 pub(super) fn with_short_names(change: &Change) -> Change {
     let short = |value: &Option<String>| value.as_deref().map(shorten_arns);
-    Change {
-        subject: change.subject.clone(),
-        before: short(&change.before),
-        after: short(&change.after),
-    }
+    Change { subject: change.subject.clone(), before: short(&change.before), after: short(&change.after) }
 }
 
 /// Two digests of one repository are told by the digests alone.
