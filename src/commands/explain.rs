@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::report::Format;
 use crate::rollout::explain;
 
-/// Columns of text; lines that are longer are hard to read.
-const WIDTH: usize = 100;
+/// Columns of text, as many as the narrowest usual terminal has; lines that are longer are hard to read.
+const WIDTH: usize = 80;
 
 /// The page of a code, or the list of all codes, as text or JSON.
 ///

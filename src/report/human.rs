@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -16,7 +17,9 @@ use super::live::{DETAIL, elapsed_ms, live};
 use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
 use super::summary::summary;
-use super::text::{count, duration, revision, short_task, shorten_digests, shorten_event};
+use super::text::{
+    count, duration, is_routine_event, revision, short_task, shorten_arns, shorten_digests, shorten_event,
+};
 use super::variables::{of_check, of_comparison, of_container, of_file};
 use super::words;
 use crate::event::{Event, Record, Role, Step, TaskState, Verdict};
@@ -52,7 +55,12 @@ impl Human {
             rows.set_style(template);
         }
         Self {
-            scrollback: Scrollback { multi, out: Arc::new(Mutex::new(out)), partial: Vec::new() },
+            scrollback: Scrollback {
+                multi,
+                out: Arc::new(Mutex::new(out)),
+                has_rows: Arc::new(AtomicBool::new(false)),
+                partial: Vec::new(),
+            },
             rows,
             style,
             height,
@@ -75,7 +83,11 @@ impl Human {
         // Events and ticks are stamped by different callers; a clock on the screen never falls back.
         self.now = self.now.max(now);
         let text = render_all(&live(state, self.now, self.style, self.height), self.style);
-        self.rows.set_message(text.trim_end_matches('\n').to_owned());
+        let rows = text.trim_end_matches('\n');
+        // Where there are none there is an empty one: the cursor is never in a line that stays.
+        self.rows.set_message(if rows.is_empty() { " ".to_owned() } else { rows.to_owned() });
+        self.scrollback.has_rows.store(true, Ordering::Relaxed);
+        self.scrollback.home();
     }
 
     fn lines(&mut self, record: &Record, state: &RunState) -> Vec<Line> {
@@ -87,8 +99,14 @@ impl Human {
         match &record.event {
             Event::RunStarted(run) => {
                 let version = format!("landfall {}  ", run.version);
-                let line = Line::new().tone(Tone::Dim, &version).tone(Tone::Strong, &words::run_started(run));
-                line.wrap(style.width, 4)
+                let what = words::run_in_place(run);
+                let line = Line::new().tone(Tone::Dim, &version).tone(Tone::Strong, &what);
+                let mut lines = line.wrap(style.width, 4);
+                if let Some(scenario) = &run.sandbox {
+                    let line = Line::new().text(&format!("sandbox, not AWS; scenario {scenario}"));
+                    lines.extend(self.marked(Mark::Info, name, line));
+                }
+                lines
             }
             Event::Warning { message, hint } => {
                 let mut lines = self.marked(Mark::Warning, name, Line::new().text(message));
@@ -98,6 +116,8 @@ impl Human {
                 }
                 lines
             }
+            // An onlooker has followed no rollout to its end.
+            Event::StepFinished { step: Step::Watch, .. } if !state.is_deployment() => Vec::new(),
             Event::StepFinished { step, duration_ms } => {
                 let services: Vec<&ServiceState> = match service {
                     Some(service) => vec![service],
@@ -117,6 +137,7 @@ impl Human {
             Event::EnvCompared(variables) => of_comparison(variables, style),
             Event::FileWritten { .. } => self.marked(Mark::Done, name, said()),
             Event::ApiCall { .. } | Event::Prunable { .. } => self.marked(Mark::Info, name, said()),
+            Event::ServiceMessage { message } if is_routine_event(message) => Vec::new(),
             Event::ServiceMessage { message } => {
                 self.marked(Mark::Info, name, Line::new().tone(Tone::Dim, &shorten_event(message)))
             }
@@ -125,9 +146,11 @@ impl Human {
                     return Vec::new();
                 }
                 let mut lines = self.marked(Mark::Failed, name, Line::new().tone(Tone::Bad, &finding.title));
-                let fix = Line::new().tone(Tone::Strong, "fix").text("  ").text(&finding.fix);
                 let indent = style.mark_width() + 1;
-                lines.extend(fix.indent(indent).wrap(style.width, indent + 5));
+                for (label, text) in [("why", &finding.cause), ("fix", &finding.fix)] {
+                    let line = Line::new().tone(Tone::Strong, label).text("  ").text(text);
+                    lines.extend(line.indent(indent).wrap(style.width, indent + 5));
+                }
                 lines
             }
             Event::TaskChanged { task } => self.stopped_task(task, name),
@@ -241,7 +264,10 @@ impl Human {
     fn plan_lines(&self, services: &[&ServiceState]) -> Vec<Line> {
         let changes = services.iter().flat_map(|service| service.changes.iter().flatten());
         changes
-            .flat_map(|change| words::change(change, self.style).indent(4).wrap(self.style.width, 8))
+            .flat_map(|change| {
+                let line = words::change(&words::with_short_names(change), self.style);
+                line.indent(4).wrap(self.style.width, 8)
+            })
             .chain(self.variable_lines(services))
             .collect()
     }
@@ -262,10 +288,9 @@ impl Human {
             return Vec::new();
         }
         // ECS stops the tasks of a deployment that is rolled back: no news.
-        let by_ecs = stopped.code.as_deref() == Some("ServiceSchedulerInitiated");
-        let mark = if by_ecs { Mark::Info } else { Mark::Failed };
+        let mark = if words::is_scaled_in(stopped) { Mark::Info } else { Mark::Failed };
         let line = Line::new().text(&format!("task {} stopped: ", short_task(&task.id)));
-        self.marked(mark, name, line.tone(Tone::Dim, &words::stopped(stopped)))
+        self.marked(mark, name, line.tone(Tone::Dim, &shorten_arns(&words::stopped(stopped))))
     }
 }
 
@@ -313,6 +338,7 @@ impl Reporter for Human {
     }
 
     fn finish(&mut self, state: &RunState) -> io::Result<()> {
+        self.scrollback.has_rows.store(false, Ordering::Relaxed);
         // A row that is then cleared leaves the cursor at the start of a line of its own.
         self.rows.set_message(" ");
         self.scrollback.print("\n")?;
@@ -327,6 +353,8 @@ impl Reporter for Human {
 pub struct Scrollback {
     multi: MultiProgress,
     out: Arc<Mutex<Box<dyn Write + Send>>>,
+    /// Whether the last line on the screen is one that is redrawn.
+    has_rows: Arc<AtomicBool>,
     partial: Vec<u8>,
 }
 
@@ -335,7 +363,18 @@ impl Scrollback {
         if self.multi.is_hidden() {
             return self.write_out(text);
         }
-        self.multi.println(text.strip_suffix('\n').unwrap_or(text))
+        self.multi.println(text.strip_suffix('\n').unwrap_or(text))?;
+        self.home();
+        Ok(())
+    }
+
+    /// Takes the cursor from the end of the last row, which is filled up to the edge, to its start: there the
+    /// `^C` that a terminal shows for Ctrl-C begins no line that the rows' redrawing does not know of.
+    fn home(&self) {
+        if self.has_rows.load(Ordering::Relaxed) {
+            // A terminal that is gone is told of by whatever is drawn next.
+            let _ = self.write_out("\r");
+        }
     }
 
     fn write_out(&self, text: &str) -> io::Result<()> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::line::Line;
 use super::style::{Style, Tone};
-use super::text::{bytes, count, duration, revision, short_task, shorten_digests};
+use super::text::{bytes, count, duration, revision, short_task, shorten_arns, shorten_digests};
 use super::words;
 use crate::event::{DeploymentState, Role, Step, TaskState, Transfer};
 use crate::state::{BlobState, NativeState, PackingState, PushState, RunState, ServiceState, StepState};
@@ -44,7 +44,9 @@ pub(super) fn live(state: &RunState, now: Timestamp, style: Style, height: Optio
                         }
                     }
                 }
-                Step::Watch | Step::Rollback => lines.extend(task_rows(service, now, style)),
+                Step::Watch | Step::Rollback => {
+                    lines.extend(task_rows(service, state.is_deployment(), now, style));
+                }
                 _ => {}
             }
         }
@@ -77,13 +79,16 @@ fn step_row(
 ) -> Line {
     let elapsed = elapsed_ms(step.started_at, now);
     let line = Line::new().tone(Tone::Strong, style.spinner(elapsed)).pad(style.mark_width() + 1);
-    let mut line = line.tone(Tone::Strong, words::step_name(step.step));
+    let name = if state.is_deployment() { words::step_name(step.step) } else { "watching" };
+    let mut line =
+        line.tone(Tone::Strong, if step.step == Step::Watch { name } else { words::step_name(step.step) });
     line = line.pad(style.mark_width() + 1 + DETAIL);
     if let (Some(name), true) = (&step.service, state.services.len() > 1) {
         line = line.text(name).text("  ");
     }
     if let ([service], Step::Watch) = (services, step.step) {
-        line = line.text(&watching(service));
+        let what = if state.is_deployment() { watching(service) } else { looking(service) };
+        line = line.text(&what);
     }
     if let ([service], Step::Rollback) = (services, step.step)
         && let Some(rollback) = &service.rollback
@@ -106,6 +111,27 @@ fn watching(service: &ServiceState) -> String {
         task.role == Role::Followed && task.last_status == "RUNNING" && task.stopped.is_none()
     });
     format!("{} of {} running", running.count(), count(service.desired as usize, "new task"))
+}
+
+/// What an onlooker sees of a service that somebody else may be deploying.
+fn looking(service: &ServiceState) -> String {
+    let Some(ours) = service.deployments.values().find(|deployment| deployment.role == Role::Followed) else {
+        return String::new();
+    };
+    let running = format!("{} of {} running", ours.running, count(ours.desired as usize, "task"));
+    if is_alone(service) && ours.running == ours.desired {
+        return format!("{running}; no deployment is under way");
+    }
+    format!("{running} of {}", revision(&ours.task_definition))
+}
+
+/// Whether one deployment is all that there is.
+fn is_alone(service: &ServiceState) -> bool {
+    let earlier = |task: &&TaskState| task.role == Role::Old && task.last_status != "STOPPED";
+    let done = |deployment: &DeploymentState| {
+        deployment.role == Role::Followed && deployment.rollout_state.as_deref() != Some("IN_PROGRESS")
+    };
+    service.deployments.values().all(done) && !service.tasks.iter().any(|task| earlier(&task))
 }
 
 /// Layers that are being compressed.
@@ -232,7 +258,7 @@ pub(super) fn elapsed_ms(start: Timestamp, now: Timestamp) -> u64 {
 }
 
 /// The tasks of a service in groups: the newest deployment first, what drains last.
-fn task_rows(service: &ServiceState, now: Timestamp, style: Style) -> Vec<Line> {
+fn task_rows(service: &ServiceState, is_deployment: bool, now: Timestamp, style: Style) -> Vec<Line> {
     let mut rows = Vec::new();
     rows.extend(service.native.as_ref().map(|native| stage_row(native, now)));
     for role in [Role::Newer, Role::Followed, Role::Old] {
@@ -242,7 +268,13 @@ fn task_rows(service: &ServiceState, now: Timestamp, style: Style) -> Vec<Line> 
         if deployments.is_empty() && tasks.is_empty() {
             continue;
         }
-        rows.push(group_row(service, role, &deployments));
+        // Where nothing is being deployed, nothing is new or old.
+        let label = match role {
+            Role::Newer if service.rollback.is_some() => "back",
+            Role::Followed if !is_deployment && is_alone(service) => "now",
+            role => words::role_name(role),
+        };
+        rows.push(group_row(service, role, label, &deployments));
         rows.extend(tasks.into_iter().map(|task| task_row(task, style)));
     }
     rows
@@ -276,11 +308,7 @@ fn shown_tasks(service: &ServiceState, role: Role) -> Vec<&TaskState> {
     tasks
 }
 
-fn group_row(service: &ServiceState, role: Role, deployments: &[&DeploymentState]) -> Line {
-    let label = match role {
-        Role::Newer if service.rollback.is_some() => "back",
-        role => words::role_name(role),
-    };
+fn group_row(service: &ServiceState, role: Role, label: &str, deployments: &[&DeploymentState]) -> Line {
     let line = Line::new().tone(Tone::Strong, label).indent(4).pad(10);
     let fallback = match role {
         Role::Followed => service.report.task_definition.as_deref(),
@@ -290,19 +318,8 @@ fn group_row(service: &ServiceState, role: Role, deployments: &[&DeploymentState
     let each: Vec<String> = deployments
         .iter()
         .map(|deployment| {
-            let mut text = format!("{}  ", revision(&deployment.task_definition));
-            // What drains wants fewer tasks than it has: `2 of 0` would only puzzle.
-            if deployment.running > deployment.desired {
-                text.push_str(&format!("{} running, draining", deployment.running));
-            } else {
-                text.push_str(&format!("{} of {} running", deployment.running, deployment.desired));
-            }
-            if deployment.pending > 0 {
-                text.push_str(&format!(", {} pending", deployment.pending));
-            }
-            if deployment.failed > 0 {
-                text.push_str(&format!(", {} failed", deployment.failed));
-            }
+            let mut text =
+                format!("{}  {}", revision(&deployment.task_definition), words::counts(deployment));
             if deployment.rollout_state.as_deref() == Some("FAILED") {
                 text.push_str(", FAILED");
             }
@@ -329,7 +346,7 @@ fn task_row(task: &TaskState, style: Style) -> Line {
     match &task.stopped {
         Some(stopped) if task.role != Role::Old => {
             let line = if targets.is_empty() { line } else { line.text("  ") };
-            line.tone(Tone::Dim, &words::stopped(stopped))
+            line.tone(Tone::Dim, &shorten_arns(&words::stopped(stopped)))
         }
         _ => line,
     }

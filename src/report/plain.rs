@@ -13,11 +13,14 @@ use super::summary::summary;
 use super::text::{bytes, count, duration, neutralise_github};
 use super::variables::{annotations, of_check, of_comparison, of_container, of_file};
 use super::words;
-use crate::event::{Change, Event, Record};
+use crate::event::{Change, Event, Record, Role, TaskState};
 use crate::state::{PushState, RunState};
 
 /// The shortest time between two lines about the progress of one image.
 const PROGRESS_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
+
+/// What is told within this time was seen in one look: a look tells all at once.
+const ONE_LOOK: SignedDuration = SignedDuration::from_millis(50);
 
 /// Writes `HH:MM:SS service  text` lines and, at the end, the summary.
 pub struct Plain {
@@ -28,6 +31,19 @@ pub struct Plain {
     progress: BTreeMap<(Option<String>, String), Timestamp>,
     findings: BTreeSet<(Option<String>, String)>,
     tasks: BTreeMap<(Option<String>, String), String>,
+    /// What tasks became in the look that is being told: one line for all that became the same.
+    together: Vec<Together>,
+    /// The last event of each service: ECS tells the same of each task.
+    messages: BTreeMap<Option<String>, String>,
+}
+
+/// Tasks that were seen to be in the same state at the same time.
+struct Together {
+    time: Timestamp,
+    service: Option<String>,
+    role: Role,
+    state: String,
+    ids: Vec<String>,
 }
 
 impl Plain {
@@ -41,6 +57,8 @@ impl Plain {
             progress: BTreeMap::new(),
             findings: BTreeSet::new(),
             tasks: BTreeMap::new(),
+            together: Vec::new(),
+            messages: BTreeMap::new(),
         }
     }
 
@@ -102,16 +120,60 @@ impl Plain {
                 words::sentence(record, again, self.style).into_iter().collect()
             }
             Event::ContainerLogs(logs) => logs::block(logs, usize::MAX, self.style),
-            Event::TaskChanged { task } => {
-                // A task can change in ways that the line does not show.
-                let text = words::task(task);
-                if self.tasks.insert(key(&task.id), text.clone()).as_ref() == Some(&text) {
+            Event::ServiceMessage { message } => {
+                if self.messages.insert(record.service.clone(), message.clone()).as_ref() == Some(message) {
                     return Vec::new();
                 }
-                vec![Line::new().text(&text)]
+                words::sentence(record, false, self.style).into_iter().collect()
+            }
+            Event::TaskChanged { task } => {
+                // A task can change in ways that the line does not show.
+                let state = words::task_state(task);
+                let text = format!("{:?} {state}", task.role);
+                if self.tasks.insert(key(&task.id), text.clone()).as_ref() != Some(&text) {
+                    self.put_together(record, task, state);
+                }
+                Vec::new()
             }
             _ => words::sentence(record, false, self.style).into_iter().collect(),
         }
+    }
+
+    fn put_together(&mut self, record: &Record, task: &TaskState, state: String) {
+        let same = |other: &&mut Together| {
+            other.service == record.service && other.role == task.role && other.state == state
+        };
+        if let Some(others) = self.together.iter_mut().find(same) {
+            others.ids.push(task.id.clone());
+            return;
+        }
+        self.together.push(Together {
+            time: record.time,
+            service: record.service.clone(),
+            role: task.role,
+            state,
+            ids: vec![task.id.clone()],
+        });
+    }
+
+    /// Writes what tasks became, before anything else is written.
+    fn tell_tasks(&mut self) -> io::Result<()> {
+        let mut text = String::new();
+        for of in std::mem::take(&mut self.together) {
+            let line = Line::new().text(&words::tasks(&of.ids, of.role, &of.state));
+            text.push_str(&self.stamped(of.time, of.service.as_deref(), line));
+        }
+        if text.is_empty() { Ok(()) } else { self.write(&text) }
+    }
+
+    /// A line with its time, and the service where there is one to name.
+    fn stamped(&self, time: Timestamp, service: Option<&str>, line: Line) -> String {
+        // Eight columns of time, two spaces between each.
+        let mut start = Line::new().text(&time.strftime("%T").to_string()).pad(10);
+        if self.name_width > 0 {
+            start = start.text(service.unwrap_or("")).pad(10 + self.name_width + 2);
+        }
+        format!("{}\n", start.join(line).render(self.style))
     }
 
     fn plan(&self, changes: &[Change]) -> Vec<Line> {
@@ -170,6 +232,11 @@ impl Reporter for Plain {
             let is_one_image = run.command == "push" && run.services.len() == 1;
             self.name_width = widths.max().filter(|_| !is_one_image).unwrap_or(0);
         }
+        let is_task = matches!(record.event, Event::TaskChanged { .. });
+        let later = |of: &Together| record.time.duration_since(of.time) >= ONE_LOOK;
+        if !is_task || self.together.first().is_some_and(later) {
+            self.tell_tasks()?;
+        }
         let mut text = String::new();
         if let Event::EnvFileChecked(check) = &record.event
             && check.container.is_none()
@@ -187,15 +254,7 @@ impl Reporter for Plain {
             return self.write(&text);
         }
         for line in self.lines(record, state) {
-            let time = record.time.strftime("%T").to_string();
-            let name = record.service.as_deref().unwrap_or("");
-            // Eight columns of time, two spaces between each.
-            let mut start = Line::new().text(&time).pad(10);
-            if self.name_width > 0 {
-                start = start.text(name).pad(10 + self.name_width + 2);
-            }
-            text.push_str(&start.join(line).render(self.style));
-            text.push('\n');
+            text.push_str(&self.stamped(record.time, record.service.as_deref(), line));
         }
         if text.is_empty() {
             return Ok(());
@@ -215,7 +274,13 @@ impl Reporter for Plain {
         }
     }
 
+    fn tick(&mut self, now: Timestamp, _state: &RunState) -> io::Result<()> {
+        let later = |of: &Together| now.duration_since(of.time) >= ONE_LOOK;
+        if self.together.first().is_some_and(later) { self.tell_tasks() } else { Ok(()) }
+    }
+
     fn finish(&mut self, state: &RunState) -> io::Result<()> {
+        self.tell_tasks()?;
         match summary(state, self.style) {
             // Of nothing there is no summary.
             text if text.is_empty() => Ok(()),

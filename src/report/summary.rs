@@ -4,7 +4,7 @@
 use super::line::{Line, render_all};
 use super::plan::plan;
 use super::style::{Mark, Style, Tone};
-use super::text::{bytes, duration, revision, shorten_digests};
+use super::text::{bytes, duration, revision, shorten_arns, shorten_digests};
 use super::{measured, words};
 use crate::event::{ErrorReport, Finding, Role, TaskState, Transfer, Verdict};
 use crate::rollout::explain::says_more;
@@ -12,6 +12,7 @@ use crate::state::{RunState, ServiceState};
 
 /// Column at which the values of facts begin.
 const VALUES: usize = 20;
+const AGAIN: &str = "run the same command again";
 
 /// The end of a run as text; empty when nothing has happened.
 pub fn summary(state: &RunState, style: Style) -> String {
@@ -121,24 +122,34 @@ fn of_status(service: &ServiceState, style: Style) -> Vec<Line> {
     let standing = report.reason.as_deref().unwrap_or("not known");
     let (mark, tone) =
         if standing.contains(" is steady") { (Mark::Done, Tone::Good) } else { (Mark::Warning, Tone::Warn) };
-    let head = Line::marked(mark, style).tone(Tone::Strong, &report.name).text(": ").tone(tone, standing);
+    let head = Line::marked(mark, style)
+        .tone(Tone::Strong, &report.name)
+        .text(": ")
+        .tone(tone, &shown(standing, style));
     let mut lines = head.wrap(style.width, 4);
     let mut deployments: Vec<_> = service.deployments.values().collect();
     deployments.sort_by_key(|deployment| (deployment.status != "PRIMARY", deployment.id.clone()));
     for deployment in deployments {
         lines.extend(fact("deployment", Line::new().text(&words::deployment_alone(deployment)), style));
     }
-    // That ECS has scaled in, or replaced, is no news.
+    // That ECS has scaled in, or replaced, is no news; nor why old tasks are on their way out.
     let scaled_in = |task: &TaskState| {
-        let code = task.stopped.as_ref().and_then(|stopped| stopped.code.as_deref());
-        task.last_status == "STOPPED" && code == Some("ServiceSchedulerInitiated")
+        task.last_status == "STOPPED"
+            && (task.role == Role::Old || task.stopped.as_ref().is_some_and(words::is_scaled_in))
     };
-    for task in service.tasks.iter().filter(|task| !scaled_in(task)) {
-        lines.extend(fact("task", Line::new().text(&words::task_alone(task)), style));
+    let mut tasks: Vec<&TaskState> = service.tasks.iter().filter(|task| !scaled_in(task)).collect();
+    tasks.sort_by_key(|task| task.role == Role::Old);
+    for task in tasks {
+        let mut text = shown(&words::task_alone(task), style);
+        if task.role == Role::Old {
+            text = words::task_alone(&TaskState { stopped: None, ..task.clone() });
+            text.push_str(" (of an earlier deployment)");
+        }
+        lines.extend(fact("task", Line::new().text(&text), style));
     }
     for finding in &report.findings {
         lines.push(Line::new());
-        lines.extend(of_finding(finding, style));
+        lines.extend(of_finding(finding, &[], style));
     }
     lines
 }
@@ -273,8 +284,11 @@ fn of_failure(state: &RunState, service: &ServiceState, style: Style) -> Vec<Lin
         head = head.tone(Tone::Dim, &format!(" ({took})"));
     }
     let mut lines = head.wrap(style.width, 4);
-    if let Some(reason) = &report.reason {
-        lines.extend(fact("reason", Line::new().text(reason), style));
+    // What an interrupt left behind is what to do next, below.
+    let told = |reason: &&String| report.verdict == Verdict::Interrupted && reason.contains(AGAIN);
+    let left = report.reason.as_ref().filter(told);
+    if let (Some(reason), None) = (&report.reason, left) {
+        lines.extend(fact("reason", Line::new().text(&shown(reason, style)), style));
     }
     let findings = findings(service, style);
     if !findings.is_empty() {
@@ -283,7 +297,7 @@ fn of_failure(state: &RunState, service: &ServiceState, style: Style) -> Vec<Lin
     }
     lines.extend(zero_downtime(service, style));
     lines.extend(fact("now", Line::new().text(&runs_now(service)), style));
-    let next = match &state.interrupt_message {
+    let next = match left.or(state.interrupt_message.as_ref()) {
         Some(message) if report.verdict == Verdict::Interrupted => message.clone(),
         _ => next(service),
     };
@@ -299,16 +313,29 @@ fn of_failure(state: &RunState, service: &ServiceState, style: Style) -> Vec<Lin
 /// What was diagnosed, and what the containers wrote last; a blank line before each.
 fn findings(service: &ServiceState, style: Style) -> Vec<Line> {
     let report = &service.report;
-    let found = report.findings.iter().map(|finding| of_finding(finding, style));
-    let narrow = Style { width: style.width.map(|width| width.saturating_sub(4)), ..style };
-    let logs = report.logs.iter().map(|logs| {
-        let block = super::logs::block(logs, super::logs::IN_SUMMARY, narrow);
-        block.into_iter().map(|line| line.indent(4)).collect()
-    });
-    found.chain(logs).flat_map(|block: Vec<Line>| std::iter::once(Line::new()).chain(block)).collect()
+    let indent = 4 + style.mark_width() - 1;
+    let narrow = Style { width: style.width.map(|width| width.saturating_sub(indent)), ..style };
+    let logs: Vec<Line> = report
+        .logs
+        .iter()
+        .flat_map(|logs| super::logs::block(logs, super::logs::IN_SUMMARY, narrow))
+        .map(|line| line.indent(indent))
+        .collect();
+    if report.findings.is_empty() && !logs.is_empty() {
+        return std::iter::once(Line::new()).chain(logs).collect();
+    }
+    // What the containers wrote is the best evidence for what was found first.
+    let logs_of = |index: usize| if index == 0 { logs.as_slice() } else { &[] };
+    let found = report.findings.iter().enumerate();
+    found
+        .flat_map(|(index, finding)| {
+            std::iter::once(Line::new()).chain(of_finding(finding, logs_of(index), style))
+        })
+        .collect()
 }
 
-fn of_finding(finding: &Finding, style: Style) -> Vec<Line> {
+/// What was found, why, what shows it, and last, nearest to what to do next, what mends it.
+fn of_finding(finding: &Finding, logs: &[Line], style: Style) -> Vec<Line> {
     let title = Line::marked(Mark::Failed, style).tone(Tone::Bad, &finding.title).indent(2);
     let seen = format!(" ({}, {})", finding.code, words::times(finding.occurrences));
     let mut lines = title.tone(Tone::Dim, &seen).wrap(style.width, 6);
@@ -318,18 +345,24 @@ fn of_finding(finding: &Finding, style: Style) -> Vec<Line> {
         start.tone(tone, text).indent(indent).wrap(style.width, indent + 7)
     };
     lines.extend(part("cause", Tone::Normal, &finding.cause));
-    lines.extend(part("fix", Tone::Good, &finding.fix));
     // The last lines of a container's log come as one piece of evidence with line breaks in it.
     let evidence =
         finding.evidence.iter().flat_map(|text| text.lines()).filter(|text| !text.trim().is_empty());
     for text in evidence {
-        let line = Line::new().tone(Tone::Dim, "| ").text(text);
+        let line = Line::new().tone(Tone::Dim, "| ").text(&shown(text, style));
         lines.extend(line.indent(indent).wrap(style.width, indent + 2));
     }
+    lines.extend(logs.iter().cloned());
+    lines.extend(part("fix", Tone::Good, &finding.fix));
     if says_more(&finding.code) {
         lines.extend(part("more", Tone::Dim, &format!("landfall explain {}", finding.code)));
     }
     lines
+}
+
+/// Text of AWS: with names in place of ARNs at a terminal, where they do not fit into a line, and whole in a log.
+fn shown(text: &str, style: Style) -> String {
+    if style.width.is_some() { shorten_arns(text) } else { text.to_owned() }
 }
 
 fn fact(label: &str, value: Line, style: Style) -> Vec<Line> {
@@ -394,7 +427,7 @@ fn runs_now(service: &ServiceState) -> String {
 
 fn next(service: &ServiceState) -> String {
     let known = !service.report.findings.is_empty();
-    let again = "run the same command again";
+    let again = AGAIN;
     let put_back = service.report.rolled_back_to.is_some();
     match service.report.verdict {
         Verdict::TimedOut if put_back => {

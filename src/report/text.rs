@@ -120,22 +120,48 @@ pub fn short_task(id: &str) -> &str {
     id.char_indices().nth(8).map_or(id, |(end, _)| &id[..end])
 }
 
-/// A service event as a person reads it: target groups by name, tasks by the first eight characters of
-/// their ids, as everywhere else on the screen.
+/// AWS's text as a person at a terminal reads it: target groups, revisions and objects by name, tasks by
+/// the first eight characters of their ids. An ARN is longer than a line, and a terminal breaks it anywhere.
+pub fn shorten_arns(message: &str) -> String {
+    let short = |word: &str| {
+        let start = word.find("arn:").unwrap_or(0);
+        let (before, word) = word.split_at(start);
+        let core = word.trim_end_matches(['.', ')', ',', ';', ':']);
+        let end = word.get(core.len()..).unwrap_or_default();
+        let name = match core.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+            ["arn", _, "s3", .., object] => format!("s3://{object}"),
+            ["arn", .., resource] => match resource.split_once('/') {
+                Some(("targetgroup", name)) => name.split('/').next().unwrap_or(name).to_owned(),
+                Some(("task", id)) => short_task(id).to_owned(),
+                Some(("task-definition", name)) => name.to_owned(),
+                Some(("service" | "cluster", _)) => revision(resource).to_owned(),
+                _ => core.to_owned(),
+            },
+            _ if core.len() == 32 && core.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                short_task(core).to_owned()
+            }
+            _ => core.to_owned(),
+        };
+        format!("{before}{name}{end}")
+    };
+    message.split(' ').map(short).collect::<Vec<_>>().join(" ")
+}
+
+/// A service event without the service that it is of, which is known, and with names in place of ARNs.
 pub fn shorten_event(message: &str) -> String {
-    let mut words = Vec::new();
-    for word in message.split(' ') {
-        let core = word.trim_end_matches(['.', ')', ',']);
-        let end = &word[core.len()..];
-        if let Some((_, name)) = core.split_once(":targetgroup/") {
-            words.push(format!("{}{end}", name.split('/').next().unwrap_or(name)));
-        } else if core.len() == 32 && core.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            words.push(format!("{}{end}", short_task(core)));
-        } else {
-            words.push(word.to_owned());
-        }
+    let of_service = message.strip_prefix("(service ").and_then(|rest| rest.split_once(") "));
+    match of_service {
+        Some((_, rest)) if rest.starts_with("has ") => shorten_arns(&format!("service {rest}")),
+        Some((_, rest)) => shorten_arns(rest),
+        None => shorten_arns(message),
     }
-    words.join(" ")
+}
+
+/// Whether the rows of tasks show what a service event tells: what a target group takes in and lets go.
+pub fn is_routine_event(message: &str) -> bool {
+    [" registered ", " deregistered ", " has begun draining connections on "]
+        .iter()
+        .any(|part| message.contains(part) && message.starts_with("(service "))
 }
 
 /// Shortens every SHA-256 digest in a text to twelve digits, as Docker shows them; a digest is 64
@@ -165,9 +191,31 @@ mod tests {
     #[test]
     fn a_service_event_is_shortened_to_names() {
         let message = "(service hello) registered 1 targets in (target-group arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web/910a2dec89025cc1)";
-        assert_eq!(shorten_event(message), "(service hello) registered 1 targets in (target-group web)");
+        assert_eq!(shorten_event(message), "registered 1 targets in (target-group web)");
+        assert!(is_routine_event(message));
         let message = "(service hello) has stopped 1 running tasks: (task cb435c8e746167966775dc7701564f61).";
-        assert_eq!(shorten_event(message), "(service hello) has stopped 1 running tasks: (task cb435c8e).");
+        assert_eq!(shorten_event(message), "service has stopped 1 running tasks: (task cb435c8e).");
+        assert!(!is_routine_event(message));
+        let message = "(service hello, taskSet ecs-svc/1) has begun draining connections on 1 tasks.";
+        assert_eq!(shorten_event(message), "service has begun draining connections on 1 tasks.");
+        assert!(is_routine_event(message));
+    }
+
+    #[test]
+    fn an_arn_is_shortened_where_its_name_tells_enough() {
+        for (long, short) in [
+            (
+                "of (target-group arn:aws:elasticloadbalancing:r:1:targetgroup/web/91cc1) failed",
+                "of (target-group web) failed",
+            ),
+            ("arn:aws:ecs:r:1:task/c/0123456789abcdef0123456789abcdef.", "01234567."),
+            ("arn:aws:ecs:r:1:task-definition/web:3: gone", "web:3: gone"),
+            ("from arn:aws:s3:::bucket/a/b.env", "from s3://bucket/a/b.env"),
+            ("arn:aws:iam::1:role/deploy stays", "arn:aws:iam::1:role/deploy stays"),
+            ("nothing to do", "nothing to do"),
+        ] {
+            assert_eq!(shorten_arns(long), short);
+        }
     }
     use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::style::{Style, Tone};
-use super::text::{bytes, count, duration, revision, short_task, shorten_digests};
+use super::text::{bytes, count, duration, revision, short_task, shorten_arns, shorten_digests};
 use crate::event::{
     Change, DeploymentState, EnvFileReport, Event, Finding, Record, Role, RollbackBy, RunStarted, Step,
     Stopped, TargetState, TaskState, Transfer, Verdict,
@@ -61,6 +61,15 @@ pub(super) fn by_name(by: RollbackBy) -> &'static str {
 
 /// What the run is, in one line.
 pub(super) fn run_started(run: &RunStarted) -> String {
+    let mut text = run_in_place(run);
+    if let Some(scenario) = &run.sandbox {
+        text.push_str(&format!(" (sandbox, not AWS: {scenario})"));
+    }
+    text
+}
+
+/// As [`run_started`], without the sandbox that it may be in.
+pub(super) fn run_in_place(run: &RunStarted) -> String {
     let mut text = run.command.clone();
     if !run.services.is_empty() {
         text.push_str(&format!(" {}", run.services.join(", ")));
@@ -70,9 +79,6 @@ pub(super) fn run_started(run: &RunStarted) -> String {
     }
     if run.dry_run && run.command == "deploy" {
         text.push_str(" (dry run)");
-    }
-    if let Some(scenario) = &run.sandbox {
-        text.push_str(&format!(" (sandbox, not AWS: {scenario})"));
     }
     text
 }
@@ -90,6 +96,12 @@ pub(super) fn change(change: &Change, style: Style) -> Line {
         (Some(before), None) => line.tone(Tone::Dim, &before).tone(Tone::Warn, " (removed)"),
         (None, None) => line.text("changed"),
     }
+}
+
+/// A change with names in place of ARNs.
+pub(super) fn with_short_names(change: &Change) -> Change {
+    let short = |value: &Option<String>| value.as_deref().map(shorten_arns);
+    Change { subject: change.subject.clone(), before: short(&change.before), after: short(&change.after) }
 }
 
 /// Two digests of one repository are told by the digests alone.
@@ -137,12 +149,21 @@ fn deployment_named(name: &str, state: &DeploymentState) -> String {
     if let Some(rollout) = &state.rollout_state {
         text.push_str(&format!(" {rollout}"));
     }
+    text.push_str(": ");
+    text.push_str(&counts(state));
+    text
+}
+
+/// `1 of 2 running, 1 pending, 1 failed`
+pub(super) fn counts(state: &DeploymentState) -> String {
     // What drains wants fewer tasks than it has: `2 of 0` would only puzzle.
-    if state.running > state.desired {
-        text.push_str(&format!(": {} running, draining", state.running));
+    let mut text = if state.running > state.desired {
+        format!("{} running, draining", state.running)
+    } else if state.desired == 0 && state.status != "PRIMARY" {
+        "draining".to_owned()
     } else {
-        text.push_str(&format!(": {} of {} running", state.running, state.desired));
-    }
+        format!("{} of {} running", state.running, state.desired)
+    };
     if state.pending > 0 {
         text.push_str(&format!(", {} pending", state.pending));
     }
@@ -198,8 +219,21 @@ pub fn stopped(stopped: &Stopped) -> String {
     text
 }
 
-pub(super) fn task(task: &TaskState) -> String {
-    format!("task {} ({}) {}", short_task(&task.id), role_name(task.role), task_state(task))
+/// Whether ECS stopped a task because fewer are wanted, as it does with a deployment that is rolled back or
+/// drains. It is the same code for a task whose health check fails.
+pub(super) fn is_scaled_in(stopped: &Stopped) -> bool {
+    stopped.code.as_deref() == Some("ServiceSchedulerInitiated")
+        && stopped.reason.as_deref().is_none_or(|reason| !reason.contains("failed"))
+}
+
+/// `task 0123abcd (new) PENDING`; many that did the same at once are `8 tasks (new) PENDING: 0123abcd, ...`.
+pub(super) fn tasks(ids: &[String], role: Role, state: &str) -> String {
+    let role = role_name(role);
+    let each = ids.iter().map(|id| short_task(id)).collect::<Vec<_>>().join(", ");
+    match ids.len() {
+        1 => format!("task {each} ({role}) {state}"),
+        number => format!("{number} tasks ({role}) {state}: {each}"),
+    }
 }
 
 /// As [`deployment_alone`].
@@ -207,7 +241,8 @@ pub(super) fn task_alone(task: &TaskState) -> String {
     format!("{} {}", short_task(&task.id), task_state(task))
 }
 
-fn task_state(task: &TaskState) -> String {
+/// `RUNNING, healthy, target healthy`
+pub(super) fn task_state(task: &TaskState) -> String {
     let mut parts = vec![task.last_status.clone()];
     parts.extend(Some(health(task)).filter(|text| !text.is_empty()));
     parts.extend(Some(targets(&task.targets)).filter(|text| !text.is_empty()));
@@ -287,7 +322,9 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         }
         Event::DeploymentChanged { deployment: state } => line.text("deployment ").text(&deployment(state)),
         Event::DeploymentGone { id } => line.text(&format!("deployment {id} has drained")),
-        Event::TaskChanged { task: state } => line.text(&task(state)),
+        Event::TaskChanged { task } => {
+            line.text(&tasks(std::slice::from_ref(&task.id), task.role, &task_state(task)))
+        }
         Event::ServiceMessage { message } => line.tone(Tone::Dim, &format!("event: {message}")),
         Event::Waiting { elapsed_ms, healthy, desired } => line
             .text(&format!("still waiting: {healthy} of {desired} healthy after {}", duration(*elapsed_ms))),

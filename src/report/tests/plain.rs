@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, Role};
 use crate::report::testing::*;
 use crate::report::{Plain, Style};
 
@@ -46,8 +46,7 @@ fn plain_success() {
     12:00:08  hello  service updated: hello:8 -> hello:9; following deployment ecs-svc/9000000000000000009
     12:00:08  hello  update service done in 0.3 s
     12:00:08  hello  watch rollout ...
-    12:00:09  hello  task 0c9e11aa (old) RUNNING, healthy, target healthy
-    12:00:09  hello  task d4f1bb02 (old) RUNNING, healthy, target healthy
+    12:00:09  hello  2 tasks (old) RUNNING, healthy, target healthy: 0c9e11aa, d4f1bb02
     12:00:09  hello  deployment hello:9 (new) PRIMARY IN_PROGRESS: 0 of 2 running, 2 pending
     12:00:09  hello  deployment hello:8 (old) ACTIVE COMPLETED: 2 of 2 running
     12:00:10  hello  event: (service hello-svc) has started 2 tasks: (task 7f3a9c12) (task b01d77e4).
@@ -64,8 +63,7 @@ fn plain_success() {
     12:00:23  hello  task b01d77e4 (new) RUNNING, healthy, target healthy
     12:00:23  hello  deployment hello:9 (new) PRIMARY IN_PROGRESS: 2 of 2 running
     12:00:23  hello  healthy after 14.5 s: every new task meets every condition
-    12:00:25  hello  task 0c9e11aa (old) DEACTIVATING, target draining
-    12:00:25  hello  task d4f1bb02 (old) DEACTIVATING, target draining
+    12:00:25  hello  2 tasks (old) DEACTIVATING, target draining: 0c9e11aa, d4f1bb02
     12:00:25  hello  deployment hello:8 (old) ACTIVE COMPLETED: 2 running, draining
     12:00:33  hello  task 0c9e11aa (old) STOPPED
     12:00:34  hello  task d4f1bb02 (old) STOPPED
@@ -91,8 +89,7 @@ fn plain_rollback() {
     12:00:08  hello  service updated: hello:8 -> hello:9; following deployment ecs-svc/9000000000000000009
     12:00:08  hello  update service done in 0.3 s
     12:00:08  hello  watch rollout ...
-    12:00:09  hello  task 0c9e11aa (old) RUNNING, healthy, target healthy
-    12:00:09  hello  task d4f1bb02 (old) RUNNING, healthy, target healthy
+    12:00:09  hello  2 tasks (old) RUNNING, healthy, target healthy: 0c9e11aa, d4f1bb02
     12:00:09  hello  deployment hello:9 (new) PRIMARY IN_PROGRESS: 0 of 2 running, 2 pending
     12:00:09  hello  deployment hello:8 (old) ACTIVE COMPLETED: 2 of 2 running
     12:00:10  hello  task 7f3a9c12 (new) PENDING
@@ -117,8 +114,7 @@ fn plain_superseded() {
     12:00:08  hello  service updated: hello:8 -> hello:9; following deployment ecs-svc/9000000000000000009
     12:00:08  hello  update service done in 0.3 s
     12:00:08  hello  watch rollout ...
-    12:00:09  hello  task 0c9e11aa (old) RUNNING, healthy, target healthy
-    12:00:09  hello  task d4f1bb02 (old) RUNNING, healthy, target healthy
+    12:00:09  hello  2 tasks (old) RUNNING, healthy, target healthy: 0c9e11aa, d4f1bb02
     12:00:09  hello  deployment hello:9 (new) PRIMARY IN_PROGRESS: 0 of 2 running, 2 pending
     12:00:09  hello  deployment hello:8 (old) ACTIVE COMPLETED: 2 of 2 running
     12:00:20  hello  superseded: deployment ecs-svc/7 of hello:10 took over
@@ -172,4 +168,76 @@ fn progress_of_an_image_is_at_most_one_line_in_five_seconds() {
     let text = plain(&records);
     let lines = text.lines().filter(|line| line.contains(" %), ")).count();
     assert!((5..=6).contains(&lines), "{text}");
+}
+
+/// A rollout of 30 tasks, looked at every second or two: each task starts at a time of its own.
+fn large_rollout(tasks: i64) -> Vec<Record> {
+    let mut records = success();
+    let start = records.iter().position(|record| matches!(record.event, Event::ServiceMessage { .. }));
+    records.truncate(start.expect("a service event"));
+    let on = |ms, event| Record { time: at(ms), service: Some("hello".to_owned()), event };
+    let id = |start: char, number: i64| format!("{start}{number:07}");
+    let ways = [
+        ("PROVISIONING", ""),
+        ("PENDING", ""),
+        ("ACTIVATING", "initial"),
+        ("RUNNING", "initial"),
+        ("RUNNING", "healthy"),
+    ];
+    let down = [("DEACTIVATING", "draining"), ("STOPPING", ""), ("DEPROVISIONING", ""), ("STOPPED", "")];
+    let arn = "arn:aws:elasticloadbalancing:r:1:targetgroup/hello/91";
+    for look in 0..60 {
+        let ms = 10_000 + look * 1_500;
+        for number in 0..tasks {
+            // Ten at a time, as ECS places them.
+            let step = usize::try_from(look - number / 10 * 4).unwrap_or(usize::MAX);
+            if let Some((status, target)) = ways.get(step) {
+                let task = task(&id('a', number), Role::Followed, status, target);
+                records.push(on(ms, Event::TaskChanged { task }));
+            }
+            if step == ways.len() {
+                let message = format!("(service hello-svc) registered 1 targets in (target-group {arn})");
+                records.push(on(ms, Event::ServiceMessage { message }));
+            }
+            if let Some((status, target)) = step.checked_sub(6).and_then(|step| down.get(step)) {
+                let task = task(&id('b', number), Role::Old, status, target);
+                records.push(on(ms, Event::TaskChanged { task }));
+            }
+        }
+    }
+    records
+}
+
+#[test]
+fn a_large_rollout_is_a_short_log() {
+    let text = plain(&large_rollout(30));
+    assert!(text.lines().count() < 120, "{} lines: {text}", text.lines().count());
+    assert!(text.lines().all(|line| line.len() < 300), "{text}");
+    assert!(text.contains("12:00:10  hello  10 tasks (new) PROVISIONING: a0000000, a0000001, "), "{text}");
+    let said: Vec<&str> = text.lines().filter_map(|line| line.get(10..)).collect();
+    let twice = said.windows(2).find(|pair| pair[0] == pair[1]);
+    assert_eq!(twice, None, "{text}");
+    // Every task is told of in every state.
+    for number in [0, 17, 29] {
+        assert_eq!(text.matches(&format!("a{number:07}")).count(), 5, "{text}");
+        assert_eq!(text.matches(&format!("b{number:07}")).count(), 4, "{text}");
+    }
+}
+
+#[test]
+fn tasks_that_change_later_are_told_later() {
+    let mut records = success();
+    let start = records.iter().position(|record| matches!(record.event, Event::ServiceMessage { .. }));
+    records.truncate(start.expect("a service event"));
+    for (ms, id) in [(10_000, "aaaaaaaa"), (10_020, "bbbbbbbb"), (11_000, "cccccccc")] {
+        let task = task(id, Role::Followed, "PENDING", "");
+        records.push(Record {
+            time: at(ms),
+            service: Some("hello".to_owned()),
+            event: Event::TaskChanged { task },
+        });
+    }
+    let text = plain(&records);
+    assert!(text.contains("12:00:10  hello  2 tasks (new) PENDING: aaaaaaaa, bbbbbbbb\n"), "{text}");
+    assert!(text.contains("12:00:11  hello  task cccccccc (new) PENDING\n"), "{text}");
 }

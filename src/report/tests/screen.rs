@@ -66,7 +66,7 @@ fn screen_while_tasks_start() {
     ✓ push image        web: sha256:4c1e9f02ab77, 28.4 MB sent                7.5 s
     ✓ register revision hello:9                                               0.1 s
     ✓ update service    hello:9                                               0.3 s
-    · (service hello-svc) has started 2 tasks: (task 7f3a9c12) (task b01d77e4).
+    · service has started 2 tasks: (task 7f3a9c12) (task b01d77e4).
     ⠋ watch rollout     1 of 2 new tasks running                             12.0 s
         new   hello:9  1 of 2 running, 1 pending
           7f3a9c12  ●●●●  RUNNING                    target initial
@@ -90,7 +90,7 @@ fn screen_while_old_tasks_drain() {
     ok push image        web: sha256:4c1e9f02ab77, 28.4 MB sent               7.5 s
     ok register revision hello:9                                              0.1 s
     ok update service    hello:9                                              0.3 s
-    -  (service hello-svc) has started 2 tasks: (task 7f3a9c12) (task b01d77e4).
+    -  service has started 2 tasks: (task 7f3a9c12) (task b01d77e4).
     ok healthy after 14.5 s: every new task meets every condition
     \  watch rollout     healthy; waiting for the old tasks to drain         17.5 s
         new   hello:9  2 of 2 running
@@ -105,12 +105,12 @@ fn screen_while_old_tasks_drain() {
 #[test]
 fn screen_while_rolling_back() {
     assert_snapshot!(screen_at(&rolled_back(), 21_000, TERMINAL), @r"
-    ✓ push image        web: sha256:4c1e9f02ab77, 28.4 MB sent                7.5 s
     ✓ register revision hello:9                                               0.1 s
     ✓ update service    hello:9                                               0.3 s
     ✗ task 7f3a9c12 stopped: EssentialContainerExited: Essential container in task
         exited (web: exit code 1)
     ✗ The container web exits with code 1 soon after it starts
+      why  The program in the container ends by itself, so ECS stops the task.
       fix  Read the container's last log lines, and start the image locally with the
            same environment.
     ✗ task b01d77e4 stopped: EssentialContainerExited: Essential container in task
@@ -140,7 +140,7 @@ fn screen_at_the_end() {
     ✓ push image        web: sha256:4c1e9f02ab77, 28.4 MB sent                7.5 s
     ✓ register revision hello:9                                               0.1 s
     ✓ update service    hello:9                                               0.3 s
-    · (service hello-svc) has started 2 tasks: (task 7f3a9c12) (task b01d77e4).
+    · service has started 2 tasks: (task 7f3a9c12) (task b01d77e4).
     ✓ healthy after 14.5 s: every new task meets every condition
     ✓ watch rollout                                                          26.5 s
 
@@ -216,6 +216,41 @@ fn a_note_appears_above_the_live_rows() {
     let line = |part: &str| text.lines().position(|line| line.contains(part));
     assert!(line("warning: writing to the recording failed") < line("push image"), "{text}");
     assert!(line("warning").is_some(), "{text}");
+}
+
+/// A terminal shows `^C` where the cursor is, and the rows are redrawn from there.
+#[test]
+fn an_interrupt_leaves_no_row_behind() {
+    use std::io::Write;
+    let records = interrupted();
+    let (before, after) = records.split_at(records.len() - 3);
+    assert!(matches!(after[0].event, Event::Interrupted { .. }));
+    for rows in [24, 60] {
+        let term = InMemoryTerm::new(rows, 80);
+        let mut sinks = sinks_with(human(&term, TERMINAL));
+        before.iter().for_each(|record| sinks.apply(record));
+        sinks.tick(after[0].time);
+        assert!(term.contents().contains("0 of 2 new tasks running"), "{}", term.contents());
+        TermWriter(term.clone()).write_all(b"^C").expect("written");
+        after.iter().for_each(|record| sinks.apply(record));
+        sinks.finish(after[0].time);
+        let text = term.contents();
+        assert!(!text.contains("new tasks running"), "{text}");
+        assert!(!text.contains("^C"), "{text}");
+        assert_eq!(text.matches("watch rollout").count(), 1, "{text}");
+        assert!(text.contains("update service "), "{text}");
+        assert!(text.contains("! interrupted: stopping ..."), "{text}");
+    }
+}
+
+#[test]
+fn no_line_that_stays_is_overwritten() {
+    let text = screen(&rolled_back(), 60);
+    let missing =
+        ["landfall 0.1.0", "push image", "update service", "roll back ", "rollback done", "✗ FAILED"];
+    for part in missing {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
 }
 
 #[test]

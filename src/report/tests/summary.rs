@@ -36,11 +36,11 @@ fn summary_rolled_back() {
       ✗ The container web exits with code 1 soon after it starts (container-exited,
           seen 2 times)
         cause  The program in the container ends by itself, so ECS stops the task.
-        fix    Read the container's last log lines, and start the image locally with
-               the same environment.
         | EssentialContainerExited: Essential container in task exited
         | Error: Cannot find module '/app/server.js'
         | ::error::at Function._resolveFilename
+        fix    Read the container's last log lines, and start the image locally with
+               the same environment.
 
       zero downtime     observed: never fewer than 2 of 2 healthy (floor 2) in 31
                         observations, longest gap 1.2 s
@@ -60,11 +60,11 @@ fn summary_failed() {
       ✗ The container web exits with code 1 soon after it starts (container-exited,
           seen 2 times)
         cause  The program in the container ends by itself, so ECS stops the task.
-        fix    Read the container's last log lines, and start the image locally with
-               the same environment.
         | EssentialContainerExited: Essential container in task exited
         | Error: Cannot find module '/app/server.js'
         | ::error::at Function._resolveFilename
+        fix    Read the container's last log lines, and start the image locally with
+               the same environment.
 
       zero downtime     violated: only 1 of 2 healthy (floor 2), first 4.2 s after
                         the update; 31 observations, longest gap 1.2 s
