@@ -20,6 +20,7 @@
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
 //! | [`github`] | what only GitHub Actions knows |
 //! | [`task_definition`] | the JSON document: load, edit, compare |
+//! | [`roll_out`] | from the update of a service to a verdict, and putting it back |
 //! | [`rollout`] | the watcher: observation, state machine, findings, zero downtime |
 //! | [`aws`] | SDK clients; AWS's answers to our values and back |
 //! | [`event`], [`state`] | the typed events of a run, and the fold that every report is a view of |
@@ -43,6 +44,7 @@ pub mod logins;
 pub mod plan;
 pub mod prepare;
 pub mod report;
+pub mod roll_out;
 pub mod rollout;
 pub mod secret;
 pub mod state;

@@ -227,7 +227,7 @@ impl RunState {
 
     /// Whether services are deployed; other commands push images, or look at env files.
     pub fn is_deployment(&self) -> bool {
-        self.run.as_ref().is_none_or(|run| run.command == "deploy")
+        self.run.as_ref().is_none_or(|run| matches!(run.command.as_str(), "deploy" | "rollback"))
     }
 
     /// The worst verdict of the services; [`Verdict::Failed`] where the run could not go on.

@@ -13,6 +13,8 @@ use super::ecs::{LiveService, live_service};
 use super::error::aws_error;
 use crate::error::{Error, ErrorKind, Result};
 
+/// How often a call is sent whose answers are lost and that was not carried out.
+const TRIES: u32 = 3;
 /// How often a service is looked at after a call whose answer was lost, and how long after each other.
 const SECOND_LOOKS: u32 = 4;
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -52,38 +54,48 @@ impl Aws {
         force: bool,
         known: &[String],
     ) -> Result<Updated> {
-        let patience = ExponentialBuilder::default().with_jitter().with_max_times(5);
+        let patience = || ExponentialBuilder::default().with_jitter().with_max_times(5);
         let once = || self.update_once(cluster, service, task_definition, force);
-        let failed = match once.retry(patience).when(|failed: &Failed| failed.throttled).await {
-            Ok(updated) => return Ok(updated),
-            Err(failed) if failed.unclear => failed.error,
-            Err(failed) => return Err(failed.error),
-        };
         let made_by_us = |live: &LiveService| {
             let mut new =
                 live.service.deployments.iter().filter(|deployment| !known.contains(&deployment.id));
             new.find(|deployment| deployment.task_definition == task_definition).map(|found| found.id.clone())
         };
-        // A look that finds nothing may be an answer from before; after the last one it was not carried out.
-        let mut untouched = false;
-        for _ in 0..SECOND_LOOKS {
-            tokio::time::sleep(SECOND_LOOK_AFTER).await;
-            let Ok(Some(live)) = self.describe_service(cluster, service).await else { continue };
-            if let Some(deployment_id) = made_by_us(&live) {
-                return Ok(Updated { deployment_id, live });
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let failed = match once.retry(patience()).when(|failed: &Failed| failed.throttled).await {
+                Ok(updated) => return Ok(updated),
+                Err(failed) if failed.unclear => failed.error,
+                Err(failed) => return Err(failed.error),
+            };
+            // A look that finds nothing may be an answer from before; after the last one it was not carried out.
+            let mut untouched = false;
+            for _ in 0..SECOND_LOOKS {
+                tokio::time::sleep(SECOND_LOOK_AFTER).await;
+                let Ok(Some(live)) = self.describe_service(cluster, service).await else { continue };
+                if let Some(deployment_id) = made_by_us(&live) {
+                    return Ok(Updated { deployment_id, live });
+                }
+                untouched = true;
             }
-            untouched = true;
+            // Sent again, a call without `force` does nothing where an earlier one was carried out after all (facts 3.4).
+            if !untouched || force || tries == TRIES {
+                return Err(failed.hint(
+                    "Whether the service was updated is not known: run the same command again, which finds out.",
+                ));
+            }
         }
-        // Sent again, a call without `force` does nothing where the first one was carried out after all (facts 3.4).
-        if untouched
-            && !force
-            && let Ok(updated) = once().await
-        {
-            return Ok(updated);
-        }
-        Err(failed.hint(
-            "Whether the service was updated is not known: run the same command again, which finds out.",
-        ))
+    }
+
+    /// Sets how many tasks a service wants, which starts no deployment (facts 3.4).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn scale_service(&self, cluster: &str, service: &str, desired_count: i32) -> Result<()> {
+        let call = self.ecs.update_service().cluster(cluster).service(service).desired_count(desired_count);
+        let place = format!("{cluster}/{service}");
+        call.send().await.map(|_| ()).map_err(|error| aws_error("ecs:UpdateService", &place, error))
     }
 
     async fn update_once(

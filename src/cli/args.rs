@@ -66,6 +66,8 @@ pub enum Command {
     Prune(PruneArgs),
     /// Show how services stand: deployments, tasks, targets and the newest events
     Status(StatusArgs),
+    /// Set services back to the revision that was last good, or to one that is named, and watch them
+    Rollback(RollbackArgs),
     /// Say what a finding means and what to do about it; without a code, list them all
     Explain(ExplainArgs),
     /// Let a deployment that is paused by a lifecycle hook go on, or go back
@@ -98,6 +100,39 @@ pub struct StatusArgs {
     /// ECS service: name or ARN
     #[arg(long, env = "LANDFALL_SERVICE")]
     pub service: Option<String>,
+}
+
+/// `landfall rollback`
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// Only these services of the configuration [default: all]
+    pub services: Vec<String>,
+    /// To this revision: its number, family:number or its ARN [default: the one that was last good]
+    #[arg(long, value_name = "REVISION")]
+    pub to: Option<String>,
+    /// Show where each service would go, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// ECS service: name or ARN
+    #[arg(long, env = "LANDFALL_SERVICE")]
+    pub service: Option<String>,
+    /// How long it may take [default: 30m]
+    #[arg(long, env = "LANDFALL_TIMEOUT", value_name = "DURATION")]
+    pub timeout: Option<String>,
+}
+
+impl RollbackArgs {
+    /// What the flags say over the file.
+    pub fn overrides(&self, global: &Global) -> Overrides {
+        Overrides {
+            only: self.services.clone(),
+            region: given(&global.region),
+            cluster: given(&global.cluster),
+            service: given(&self.service),
+            timeout: given(&self.timeout),
+            ..Overrides::default()
+        }
+    }
 }
 
 /// `landfall continue`
@@ -257,6 +292,12 @@ pub struct RolloutArgs {
     /// Whether to put the service back when the rollout fails [default: on-failure]
     #[arg(long, env = "LANDFALL_ROLLBACK", value_enum)]
     pub rollback: Option<RollbackArg>,
+    /// What becomes of a service that fails and has nothing to go back to [default: leave]
+    #[arg(long, env = "LANDFALL_ON_FIRST_FAILURE", value_enum)]
+    pub on_first_failure: Option<OnFirstFailureArg>,
+    /// What becomes of the service when the run is interrupted [default: leave]
+    #[arg(long, env = "LANDFALL_ON_INTERRUPT", value_enum)]
+    pub on_interrupt: Option<OnInterruptArg>,
     /// Send requests to this address throughout the rollout, to prove that none is lost
     #[arg(long, env = "LANDFALL_PROBE_URL", value_name = "URL", hide_env_values = true, value_parser = raw)]
     pub probe_url: Option<Secret>,
@@ -283,6 +324,24 @@ pub enum RollbackArg {
     OnFailure,
     /// Leave the service as it is
     Never,
+}
+
+/// `--on-first-failure`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnFirstFailureArg {
+    /// It stays as it is, and ECS goes on trying
+    Leave,
+    /// Its desired count becomes 0
+    ScaleToZero,
+}
+
+/// `--on-interrupt`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnInterruptArg {
+    /// ECS goes on with the deployment
+    Leave,
+    /// It is set back to the revision that was last good
+    Rollback,
 }
 
 /// `landfall sandbox`
@@ -337,6 +396,11 @@ impl DeployArgs {
             stall_timeout: given(&self.rollout.stall_timeout),
             max_failed_tasks: self.rollout.max_failed_tasks,
             rollback: self.rollout.rollback.map(|rollback| matches!(rollback, RollbackArg::OnFailure)),
+            scale_to_zero_on_first_failure: self
+                .rollout
+                .on_first_failure
+                .map(|wanted| wanted == OnFirstFailureArg::ScaleToZero),
+            rollback_on_interrupt: self.rollout.on_interrupt.map(|wanted| wanted == OnInterruptArg::Rollback),
             probe: ProbeOverrides {
                 url: self.rollout.probe_url.clone().filter(|url| !url.expose().is_empty()),
                 interval: given(&self.rollout.probe_interval),

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::args::{
-    Cli, Command, ContinueActionArg, ContinueArgs, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf,
-    StatusArgs, given,
+    Cli, Command, ContinueActionArg, ContinueArgs, DeployArgs, ExplainArgs, Global, RollbackArgs,
+    SandboxArgs, SchemaOf, StatusArgs, given,
 };
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
@@ -54,6 +54,7 @@ pub fn run() -> ExitCode {
             },
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
             Command::Status(args) => status(args, &cli.global, &environment).await,
+            Command::Rollback(args) => rollback(args, &cli.global, &environment).await,
             Command::Explain(args) => explain(args, &cli.global),
             Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Logs(args) => logs(args, &cli.global, &environment).await,
@@ -206,6 +207,19 @@ async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -
             watch: args.watch,
         };
         commands::status(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+async fn rollback(args: &RollbackArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        let job = commands::RollbackJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            to: given(&args.to),
+            dry_run: args.dry_run,
+        };
+        commands::rollback(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
 }

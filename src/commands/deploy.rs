@@ -1,5 +1,7 @@
 //! `landfall deploy`
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use super::sandbox::{endpoint_of, start_sandbox};
@@ -10,6 +12,9 @@ use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{Event, RunStarted};
 use crate::logins::{Workbench, registries};
+
+/// An interrupted run ends within five seconds (design 8), put back or not.
+const PUT_BACK_WITHIN: Duration = Duration::from_secs(4);
 
 /// What is asked of `landfall deploy`.
 pub struct DeployRequest {
@@ -74,10 +79,16 @@ pub async fn deploy(
         registries: &registries,
         events,
         dry_run: request.dry_run,
+        interrupt,
     };
+    let mut running = std::pin::pin!(run(&context));
     let result = tokio::select! {
-        result = run(&context) => result,
+        result = &mut running => result,
         () = interrupt.cancelled() => {
+            // Services that are to be put back then are told so; CI systems kill after a few seconds.
+            if request.config.services.iter().any(|service| service.rollback_on_interrupt) {
+                let _ = tokio::time::timeout(PUT_BACK_WITHIN, &mut running).await;
+            }
             let message = "ECS goes on with any deployment that was started; run the same command again to follow it".to_owned();
             events.emit(Event::Interrupted { message });
             Ok(())

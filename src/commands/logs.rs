@@ -168,6 +168,9 @@ impl Reader<'_> {
             let mut tasks = self.tasks(service, false).await?;
             if self.job.task.is_some() {
                 tasks.extend(self.tasks(service, true).await?);
+                // One that stops between the two calls is listed twice.
+                tasks.sort_by(|a, b| a.arn.cmp(&b.arn));
+                tasks.dedup_by(|a, b| a.arn == b.arn);
             }
             if tasks.is_empty() {
                 self.note(&self.nothing(service, "runs"));

@@ -7,6 +7,7 @@ mod explain;
 mod logs;
 mod prune;
 mod push;
+mod rollback;
 mod sandbox;
 mod status;
 
@@ -20,5 +21,6 @@ pub use explain::{explain, write_pages};
 pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
+pub use rollback::{RollbackJob, rollback};
 pub use sandbox::{how_to_use, scenarios, start_sandbox};
 pub use status::{StatusJob, status};

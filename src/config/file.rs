@@ -52,6 +52,12 @@ pub struct ServiceEntry {
     /// Whether to put the service back when the rollout fails.
     #[serde(default)]
     pub rollback: RollbackEntry,
+    /// What becomes of a service that fails and has nothing to go back to.
+    #[serde(default)]
+    pub on_first_failure: FirstFailureEntry,
+    /// What becomes of the service when the run is interrupted.
+    #[serde(default)]
+    pub on_interrupt: InterruptEntry,
     /// Requests that go on throughout the rollout, to prove that none is lost.
     #[schemars(with = "Option<ProbeEntry>")]
     pub probe: Option<Spanned<ProbeEntry>>,
@@ -121,6 +127,28 @@ pub struct WaitEntry {
     pub timeout: Option<String>,
     /// How long nothing may move while tasks are missing; default: `5m`.
     pub stall_timeout: Option<String>,
+}
+
+/// What becomes of a service that fails and has nothing to go back to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirstFailureEntry {
+    /// It stays as it is, and ECS goes on trying.
+    #[default]
+    Leave,
+    /// Its desired count becomes 0.
+    ScaleToZero,
+}
+
+/// What becomes of the service when the run is interrupted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum InterruptEntry {
+    /// ECS goes on with the deployment.
+    #[default]
+    Leave,
+    /// It is set back to the revision that was last good.
+    Rollback,
 }
 
 /// Whether to put the service back.

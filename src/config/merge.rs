@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{ConfigFile, ContainerEntry, RollbackEntry, ServiceEntry, parse};
+use super::file::{
+    ConfigFile, ContainerEntry, FirstFailureEntry, InterruptEntry, RollbackEntry, ServiceEntry, parse,
+};
 use landfall_envfile::{Options, Policy};
 
 use super::model::{
@@ -63,6 +65,10 @@ pub struct Overrides {
     pub max_failed_tasks: Option<u32>,
     /// Whether to put the service back.
     pub rollback: Option<bool>,
+    /// Whether to stop the tasks of a service that has nothing to go back to.
+    pub scale_to_zero_on_first_failure: Option<bool>,
+    /// Whether to put the service back when the run is interrupted.
+    pub rollback_on_interrupt: Option<bool>,
     /// Requests that go on throughout the rollout.
     pub probe: ProbeOverrides,
     /// Images are pushed and nothing is deployed: neither a cluster nor an env store is needed.
@@ -224,6 +230,12 @@ fn service(
         stall_timeout,
         max_failed_tasks: overrides.max_failed_tasks.or(entry.max_failed_tasks),
         rollback: overrides.rollback.unwrap_or(entry.rollback == RollbackEntry::OnFailure),
+        scale_to_zero_on_first_failure: overrides
+            .scale_to_zero_on_first_failure
+            .unwrap_or(entry.on_first_failure == FirstFailureEntry::ScaleToZero),
+        rollback_on_interrupt: overrides
+            .rollback_on_interrupt
+            .unwrap_or(entry.on_interrupt == InterruptEntry::Rollback),
         probe: overrides.probe.apply(entry.probe.map(|probe| probe.value), &place("probe"))?,
         name,
     })

@@ -60,6 +60,10 @@ pub struct ServiceConfig {
     pub max_failed_tasks: Option<u32>,
     /// Put the service back when the rollout cannot succeed.
     pub rollback: bool,
+    /// Where there is nothing to put it back to, stop its tasks: the desired count becomes 0.
+    pub scale_to_zero_on_first_failure: bool,
+    /// Put the service back when the run is interrupted.
+    pub rollback_on_interrupt: bool,
     /// Requests that go on throughout the rollout.
     pub probe: Option<ProbeConfig>,
 }

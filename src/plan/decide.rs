@@ -208,7 +208,11 @@ fn variables(
         .collect()
 }
 
-fn check_service(live: &LiveService) -> Result<()> {
+/// Whether it is a service that can be deployed at all.
+///
+/// # Errors
+/// [`ErrorKind::Preflight`].
+pub(crate) fn check_service(live: &LiveService) -> Result<()> {
     let refuse = |message: String, hint: &str| Err(Error::new(ErrorKind::Preflight, message).hint(hint));
     if live.service.status != "ACTIVE" {
         return refuse(

@@ -7,6 +7,6 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decide::short;
 pub use decide::{Action, Plan, Revision, check_platform, plan};
+pub(crate) use decide::{check_service, short};
 pub use snapshot::{EnvFileFacts, ImageFacts, Snapshot};

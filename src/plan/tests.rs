@@ -83,6 +83,8 @@ pub(super) fn config() -> ServiceConfig {
         max_failed_tasks: None,
         probe: None,
         rollback: true,
+        scale_to_zero_on_first_failure: false,
+        rollback_on_interrupt: false,
     }
 }
 

@@ -32,10 +32,11 @@ impl Memory {
         for task in tasks {
             self.tasks.insert(task.arn.clone(), (task.clone(), 0));
             // What had ended at the first look is an earlier attempt with the same revision where `startedBy` does not
-            // tell, and where a deployment is followed that another run began: whoever runs the command again may
-            // have mended the cause.
+            // tell. Of a deployment that another run began nothing counts that was started before this run's first
+            // look: whoever runs the command again may have mended the cause.
             let named = task.started_by.as_deref() == Some(&followed.deployment_id) && !followed.resumed;
-            if !followed.started(task) || (!self.began && !named && task.is_stopped()) {
+            let ended = followed.resumed || task.is_stopped();
+            if !followed.started(task) || (!self.began && !named && ended) {
                 self.others.insert(task.id().to_owned());
             }
         }

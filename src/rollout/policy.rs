@@ -146,7 +146,7 @@ pub struct Followed {
     pub seen_event_ids: HashSet<String>,
     /// Whether the service had running tasks before the update.
     pub something_ran_before: bool,
-    /// Another run began the deployment: what failed before this one's first look does not count any more.
+    /// Another run began the deployment: failures of tasks that were there at this one's first look do not count.
     pub resumed: bool,
     /// Set where the followed deployment puts the service back: what it undoes. Then neither
     /// [`Event::Healthy`](crate::event::Event::Healthy) nor [`Event::Steady`](crate::event::Event::Steady)

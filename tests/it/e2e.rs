@@ -5,6 +5,7 @@
 
 mod distribution;
 mod env;
+mod failures;
 mod load;
 mod ministack;
 mod probe;

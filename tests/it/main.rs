@@ -25,6 +25,7 @@ mod native;
 mod probe;
 mod proxy;
 mod push;
+mod rollback;
 mod rollouts;
 mod sandbox;
 mod simulated;

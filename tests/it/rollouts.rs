@@ -1,10 +1,11 @@
 //! Whole deployments on paused time (see `simulated`).
 
 use landfall::event::{Event, Verdict};
-use landfall_sandbox::{Scenario, TargetGroupOptions};
+use landfall_sandbox::{Mishap, Scenario, TargetGroupOptions};
 use tokio_util::sync::CancellationToken;
 
-use crate::simulated::{Faults, Plan, Service, deploy, steady};
+use crate::simulated::run::{CLUSTER, SERVICE};
+use crate::simulated::{Faults, Plan, Service, Wire, deploy, steady};
 
 fn service() -> Service {
     Service {
@@ -32,6 +33,27 @@ async fn an_ordinary_rollout_is_seen_within_a_second_and_costs_few_calls() {
     let seconds = (ended.at - began).as_secs_f64();
     println!("{calls} calls in {seconds:.0} s: {:.2} a second", calls as f64 / seconds);
     assert!(calls as f64 / seconds <= 1.5, "{calls} calls in {seconds} s");
+}
+
+/// Where nothing was ever good there is nothing to go back to.
+#[tokio::test(start_paused = true)]
+async fn a_first_deployment_that_fails_is_stopped_where_that_is_wanted() {
+    for scale_to_zero in [false, true] {
+        let account = service().account(7);
+        account.settle().expect("nothing is there");
+        account.ordain(Mishap::ImageNotFound, None);
+        service().create(&account);
+        let wire = Wire::new(account, 7);
+        let plan = Plan { scale_to_zero, ..Plan::default() };
+        let ended = deploy(&wire, &plan, &CancellationToken::new()).await;
+        assert_eq!(ended.verdict(), Verdict::Failed, "{:?}", ended.state);
+        let wanted = &wire.account().service(CLUSTER, SERVICE).expect("the service")["desiredCount"];
+        assert_eq!(*wanted, if scale_to_zero { 0 } else { 2 });
+        let reason = ended.state.services[0].report.reason.clone().expect("a reason");
+        let said = if scale_to_zero { "so its desired count was set to 0" } else { "ECS goes on trying" };
+        assert!(reason.contains("there is no earlier revision to go back to"), "{reason}");
+        assert!(reason.contains(said), "{reason}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

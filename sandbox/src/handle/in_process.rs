@@ -110,6 +110,11 @@ impl InProcess {
         self.timed().world.ordain(mishap, times);
     }
 
+    /// Takes everything back that was ordained: tasks that live on are well.
+    pub fn mend(&self) {
+        self.now(World::mend);
+    }
+
     /// Lets the health of a target of one of the service's running tasks change by itself; whether there was one.
     pub fn flap_target(&self, cluster: &str, service: &str, healthy: bool, draw: u64) -> bool {
         self.now(|world| world.flap_target(cluster, service, healthy, draw))

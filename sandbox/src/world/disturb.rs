@@ -71,6 +71,26 @@ impl World {
         true
     }
 
+    /// Takes everything back that was in store for tasks: those that live on are well.
+    pub fn mend(&mut self) {
+        self.ordained = None;
+        for task in self.tasks.iter_mut().filter(|task| task.wanted) {
+            if task.fate != Fate::Ordinary {
+                task.fate = Fate::Ordinary;
+                task.exits_at = None;
+            }
+        }
+        for target in self.target_groups.iter_mut().flat_map(|group| &mut group.targets) {
+            target.answers = true;
+            if target.state == TargetState::Unhealthy {
+                target.state = TargetState::Healthy;
+            }
+        }
+        for index in 0..self.tasks.len() {
+            self.after_change(index);
+        }
+    }
+
     /// Turns the health of a target of one of the service's tasks; `draw` chooses. Says whether there was one.
     pub fn flap_target(&mut self, cluster: &str, service: &str, healthy: bool, draw: u64) -> bool {
         let Some(found) = self.service(cluster, service) else { return false };

@@ -208,6 +208,8 @@ impl Ledger {
             Some(id) => self.count_changed(diagnosis, &By::Noted(id)),
             // It may come late and be about the deployment that this one undoes.
             None if sight.followed.undoes.is_some() => None,
+            // It may be about a task that was started before the cause was mended.
+            None if sight.followed.resumed && diagnosis.entry.scope != Scope::Event => None,
             None => self.count_changed(diagnosis, &By::Event(&said.id)),
         }
     }

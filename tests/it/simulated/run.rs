@@ -41,9 +41,22 @@ pub struct Service {
 impl Service {
     /// An account with this service, steady.
     pub fn build(&self, seed: u64) -> Wire {
+        let account = self.account(seed);
+        self.create(&account);
+        account.settle().expect("a steady service");
+        Wire::new(account, seed)
+    }
+
+    /// An account with a cluster and nothing in it.
+    pub fn account(&self, seed: u64) -> InProcess {
         let account =
             InProcess::new(Options { speed: 1.0, scenario: self.scenario, seed, ..Options::default() });
         account.create_cluster(CLUSTER);
+        account
+    }
+
+    /// Registers the first revision, and creates the service with it.
+    pub fn create(&self, account: &InProcess) {
         let groups: Vec<String> = (0..)
             .zip(&self.target_groups)
             .map(|(index, options)| account.create_target_group(&format!("tg{index}"), options.clone()))
@@ -71,8 +84,6 @@ impl Service {
                 },
             }),
         );
-        account.settle().expect("a steady service");
-        Wire::new(account, seed)
     }
 
     pub fn task_definition(&self) -> Value {
@@ -107,6 +118,7 @@ pub struct Plan {
     pub timeout: Duration,
     pub stall_timeout: Duration,
     pub rollback: bool,
+    pub scale_to_zero: bool,
 }
 
 impl Default for Plan {
@@ -117,6 +129,7 @@ impl Default for Plan {
             timeout: Duration::from_secs(1800),
             stall_timeout: Duration::from_secs(300),
             rollback: true,
+            scale_to_zero: false,
         }
     }
 }
@@ -164,6 +177,7 @@ pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> 
         timeout: Some(format!("{}s", plan.timeout.as_secs())),
         stall_timeout: Some(format!("{}s", plan.stall_timeout.as_secs())),
         rollback: Some(plan.rollback),
+        scale_to_zero_on_first_failure: Some(plan.scale_to_zero),
         ..Overrides::default()
     };
     let config = load(None, &overrides, &HashMap::new()).expect("a configuration");

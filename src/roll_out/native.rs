@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Deployment, short};
+use super::{RollOut, short};
 use crate::aws::LiveService;
 use crate::config::WaitFor;
 use crate::emit::StepTimer;
@@ -16,18 +16,18 @@ use crate::rollout::{
     watch_native,
 };
 
-impl Deployment<'_> {
+impl RollOut<'_> {
     /// What follows the service deployment, where the service's strategy has one with stages. Asked before
     /// the update, so that what is new afterwards is known. `is_new`: whether an update is going to be made.
     pub(super) async fn native(&self, revision: &str, is_new: bool) -> Result<Option<Native>> {
-        let live = &self.prepared.snapshot.live;
+        let live = self.before;
         if !live.is_native() || self.config.wait_for == WaitFor::None {
             return Ok(None);
         }
-        let (cluster, service) = (&self.context.config.cluster, &self.config.service);
+        let (cluster, service) = (self.cluster, &self.config.service);
         let mut known = Vec::new();
         if is_new {
-            let listed = self.context.aws.list_service_deployments(cluster, service, &[]).await?;
+            let listed = self.aws.list_service_deployments(cluster, service, &[]).await?;
             known.extend(listed.unwrap_or_default().into_iter().map(|listed| listed.arn));
         }
         Ok(Some(Native::new(NativeFollowed {
@@ -63,7 +63,7 @@ impl Deployment<'_> {
     ) -> Result<(Verdict, String)> {
         let service = &self.config.service;
         let end =
-            watch_native(self.watching, service, rollout, &mut native, &self.events, started, logs).await?;
+            watch_native(self.watching, service, rollout, &mut native, self.events, started, logs).await?;
         Ok(match end {
             NativeEnd::Native(NativeOutcome::Succeeded) => {
                 step.finish();
@@ -132,8 +132,8 @@ impl Deployment<'_> {
         }
         let good = native.followed().earlier_task_definition.clone();
         let good = good.unwrap_or_else(|| "the service revision before".to_owned());
-        let step = StepTimer::start(&self.events, Step::Rollback);
-        if let Err(error) = self.context.aws.stop_service_deployment(&arn).await {
+        let step = StepTimer::start(self.events, Step::Rollback);
+        if let Err(error) = self.aws.stop_service_deployment(&arn).await {
             return not_put_back(format!("going back to {} failed: {error}", short(&good)));
         }
         self.events.emit(Event::RollbackStarted {
@@ -143,7 +143,7 @@ impl Deployment<'_> {
         });
         let (service, limit) = (&self.config.service, self.config.timeout);
         let mut native = native.undo();
-        let complete = match follow_rollback(self.watching, service, &mut native, &self.events, limit).await {
+        let complete = match follow_rollback(self.watching, service, &mut native, self.events, limit).await {
             Ok(complete) => complete,
             Err(error) => return not_put_back(format!("going back could not be followed: {error}")),
         };

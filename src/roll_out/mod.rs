@@ -1,0 +1,435 @@
+//! From the update of a service to a verdict: UpdateService, watching, and putting it back where that is wanted.
+//!
+//! Exactly one `UpdateService` is made, and one more where the service is put back; the deployment that is followed is
+//! the PRIMARY in its response, never one that was found by listing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::{Aws, LiveService, Updated, Watching};
+use crate::config::{ServiceConfig, WaitFor};
+use crate::emit::{Emitter, StepTimer};
+use crate::error::Result;
+use crate::event::{Event, RollbackBy, Step, Verdict, ZeroDowntime};
+use crate::plan::{Action, short};
+use crate::rollout::{
+    self, Board, Followed, LogEvidence, Native, Outcome, Policy, Probe, Rollout, Undone, floor, watch,
+};
+use crate::task_definition::TaskDefinition;
+
+mod native;
+
+/// How much longer than the health check's grace period nothing may move.
+const GRACE_MARGIN: Duration = Duration::from_secs(60);
+/// How long the settings of target groups are waited for.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
+
+/// One service that is about to be updated.
+pub struct RollOut<'a> {
+    /// AWS.
+    pub aws: &'a Aws,
+    /// What watchers of this run share.
+    pub watching: &'a Watching,
+    /// The ECS cluster.
+    pub cluster: &'a str,
+    /// The service, how long to wait, and whether to put it back.
+    pub config: &'a ServiceConfig,
+    /// Where events go.
+    pub events: &'a Emitter,
+    /// What the tasks were last seen doing, for the probe.
+    pub board: &'a Arc<Board>,
+    /// The service as it was before the update.
+    pub before: &'a LiveService,
+    /// The revision that it ran.
+    pub before_definition: &'a TaskDefinition,
+    /// The revision that it shall run.
+    pub definition: &'a TaskDefinition,
+    /// What is done about it.
+    pub action: &'a Action,
+    /// Puts the service back when it is cancelled, where that is wanted.
+    pub interrupt: Option<&'a CancellationToken>,
+}
+
+impl RollOut<'_> {
+    /// Updates the service and follows the deployment to a verdict.
+    ///
+    /// # Errors
+    /// What kept it from being followed. How the rollout ended is in the events.
+    pub async fn run(&self, revision: &str) -> Result<()> {
+        let before = self.before;
+        let updates = matches!(*self.action, Action::Update | Action::Redeploy);
+        let native = self.native(revision, updates).await?;
+        let probe = self.start_probe().await?;
+        let (deployment_id, live) = match self.action {
+            Action::Nothing => {
+                self.finish(Verdict::Unchanged, format!("{} runs already", short(revision)));
+                return Ok(());
+            }
+            Action::Follow(id) => {
+                self.events.warn(
+                    format!(
+                        "{id} deploys {} already: it is followed, and the service is not updated",
+                        short(revision)
+                    ),
+                    None,
+                );
+                (id.clone(), before.clone())
+            }
+            Action::Update | Action::Redeploy => {
+                let step = StepTimer::start(self.events, Step::UpdateService);
+                let known = before.service.deployments.iter().map(|known| known.id.clone()).collect();
+                let force = *self.action == Action::Redeploy;
+                let updated = self.update(revision, force, known).await?;
+                step.finish();
+                (updated.deployment_id, updated.live)
+            }
+        };
+        let started = Instant::now();
+        self.events.emit(Event::ServiceUpdated {
+            deployment_id: deployment_id.clone(),
+            task_definition: revision.to_owned(),
+            previous_task_definition: self.earlier_revision(revision),
+            desired_count: live.service.desired_count,
+            floor: floor(live.service.desired_count, live.minimum_healthy_percent),
+        });
+        if self.config.wait_for == WaitFor::None {
+            let reason = "the deployment was started and is not watched (wait for: none)".to_owned();
+            self.finish(Verdict::Succeeded, reason);
+            return Ok(());
+        }
+
+        let step = StepTimer::start(self.events, Step::Watch);
+        let mut followed = self.followed(&live, deployment_id, revision);
+        self.read_health_checks(&mut followed).await;
+        let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
+        let mut rollout = Rollout::new(followed, policy);
+        let mut logs = LogEvidence::new(self.aws, self.definition, self.events);
+        let followed = self.follow(&mut rollout, native, started, step, &mut logs).await?;
+        let Some((verdict, reason)) = followed else { return Ok(()) };
+        logs.finish().await;
+        let zero_downtime = Some(self.measured(&rollout, probe, verdict).await);
+        self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime });
+        Ok(())
+    }
+
+    /// Follows the deployment to a verdict, and puts the service back where that is wanted. `None` where the run was
+    /// interrupted and the service set back for that.
+    async fn follow(
+        &self,
+        rollout: &mut Rollout,
+        native: Option<Native>,
+        started: Instant,
+        step: StepTimer<'_>,
+        logs: &mut LogEvidence<'_>,
+    ) -> Result<Option<(Verdict, String)>> {
+        match native {
+            Some(native) => {
+                // ECS goes on with its stages when the run is interrupted: StopServiceDeployment is for a person then.
+                self.roll_out_native(rollout, native, started, step, logs).await.map(Some)
+            }
+            None => {
+                let interrupted = async {
+                    match self.interrupt {
+                        Some(interrupt) => interrupt.cancelled().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let outcome = tokio::select! {
+                    outcome = self.watch(rollout, started, Some(logs)) => Some(outcome?),
+                    () = interrupted => None,
+                };
+                let Some(outcome) = outcome else {
+                    // Whoever interrupts will not wait: ECS is told, and goes on by itself.
+                    self.leave_for(rollout).await?;
+                    return Ok(None);
+                };
+                // A watch that ends badly is not a step that was done; reporters close it with the verdict.
+                if matches!(outcome, Outcome::Succeeded { .. }) {
+                    step.finish();
+                }
+                Ok(Some(self.judge(rollout, outcome).await))
+            }
+        }
+    }
+
+    /// The run is interrupted: sets the service back to what was last good, and does not wait.
+    async fn leave_for(&self, rollout: &Rollout) -> Result<()> {
+        let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(()) };
+        self.update(&good, false, self.known_with(rollout)).await?;
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good,
+            reason: "the run was interrupted".to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Begins to send requests, where there is a rollout to watch and something that can answer.
+    async fn start_probe(&self) -> Result<Option<Probe>> {
+        let watched = *self.action != Action::Nothing && self.config.wait_for != WaitFor::None;
+        let ran_before = self.before.service.running_count > 0;
+        let Some(config) = self.config.probe.as_ref().filter(|_| watched && ran_before) else {
+            return Ok(None);
+        };
+        let follows = matches!(*self.action, Action::Follow(_));
+        Probe::start(config, self.board, self.events, follows).await.map(Some)
+    }
+
+    async fn measured(&self, rollout: &Rollout, probe: Option<Probe>, verdict: Verdict) -> ZeroDowntime {
+        let measured = rollout.zero_downtime();
+        let Some(probe) = probe else { return measured };
+        let over = match verdict {
+            Verdict::Succeeded => self.config.wait_for == WaitFor::Steady,
+            Verdict::RolledBack => true,
+            _ => false,
+        };
+        measured.with_probe(probe.finish(over).await)
+    }
+
+    /// The one call of UpdateService. `known` are ids of deployments that it does not make.
+    async fn update(&self, revision: &str, force: bool, known: Vec<String>) -> Result<Updated> {
+        self.aws.update_service(self.cluster, &self.config.service, revision, force, &known).await
+    }
+
+    async fn watch(
+        &self,
+        rollout: &mut Rollout,
+        started: Instant,
+        logs: Option<&mut LogEvidence<'_>>,
+    ) -> Result<Outcome> {
+        watch(self.watching, &self.config.service, rollout, self.events, started, logs).await
+    }
+
+    /// From how the rollout ended to a verdict, putting the service back where that is wanted.
+    async fn judge(&self, rollout: &Rollout, outcome: Outcome) -> (Verdict, String) {
+        match outcome {
+            Outcome::Succeeded { .. } => (
+                Verdict::Succeeded,
+                "every task is healthy, and the followed deployment is the one that serves".to_owned(),
+            ),
+            Outcome::Superseded { by_deployment, task_definition } => (
+                Verdict::Superseded,
+                format!("another deployment, {by_deployment} of {}, took over", short(&task_definition)),
+            ),
+            Outcome::RolledBackByEcs { task_definition, complete: true } => {
+                (Verdict::RolledBack, format!("ECS put the service back to {}", short(&task_definition)))
+            }
+            Outcome::RolledBackByEcs { task_definition, complete: false } => (
+                Verdict::Failed,
+                format!(
+                    "ECS began to put the service back to {}, but it is not steady",
+                    short(&task_definition)
+                ),
+            ),
+            Outcome::ServiceGone => {
+                (Verdict::Failed, "the service was deleted during the rollout".to_owned())
+            }
+            Outcome::Failed { reason } => self.put_back(rollout, Verdict::RolledBack, reason).await,
+            // The new tasks serve; taking them away because old ones drain slowly would help nobody.
+            Outcome::TimedOut { reason } if rollout.healthy_at().is_some() => (
+                Verdict::TimedOut,
+                format!("{reason}; the new tasks were healthy, so the service was not put back"),
+            ),
+            Outcome::TimedOut { reason } => self.put_back(rollout, Verdict::TimedOut, reason).await,
+        }
+    }
+
+    /// Sets the service to the revision that was last good and watches until it is steady.
+    /// `verdict` is what that makes of the run; without it the verdict is [`Verdict::Failed`].
+    async fn put_back(&self, rollout: &Rollout, verdict: Verdict, reason: String) -> (Verdict, String) {
+        let not_put_back = |why: String| match verdict {
+            Verdict::TimedOut => (Verdict::TimedOut, format!("{reason}; {why}")),
+            _ => (Verdict::Failed, format!("{reason}; {why}")),
+        };
+        if !self.config.rollback {
+            return not_put_back("the service was left as it is (rollback: never)".to_owned());
+        }
+        let Some(good) = self.last_good(rollout.task_definition()).await else {
+            return not_put_back(self.without_a_past().await);
+        };
+        let step = StepTimer::start(self.events, Step::Rollback);
+        let complete = match self.return_to(rollout, &good, &reason).await {
+            Ok(complete) => complete,
+            Err(error) => {
+                return not_put_back(format!("going back to {} failed: {error}", short(&good)));
+            }
+        };
+        step.finish();
+        self.events.emit(Event::RollbackFinished {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            complete,
+        });
+        if complete {
+            (verdict, format!("{reason}; the service was put back to {}", short(&good)))
+        } else {
+            not_put_back(format!("the service was set back to {}, but is not steady", short(&good)))
+        }
+    }
+
+    /// The revision that was last good: of a deployment that was listed before the run or, where none was, of ECS's
+    /// history of service deployments (facts 4.1).
+    async fn last_good(&self, failed: &str) -> Option<String> {
+        if let Some(good) = last_good(self.before, failed) {
+            return Some(good);
+        }
+        let history = self.aws.completed_revisions(self.cluster, &self.config.service).await;
+        history.ok().flatten()?.into_iter().find(|arn| arn != failed)
+    }
+
+    /// What becomes of a service that has never been good, in a few words.
+    async fn without_a_past(&self) -> String {
+        let nothing = "there is no earlier revision to go back to";
+        if !self.config.scale_to_zero_on_first_failure {
+            return format!(
+                "{nothing}, and ECS goes on trying (--on-first-failure scale-to-zero stops that)"
+            );
+        }
+        match self.aws.scale_service(self.cluster, &self.config.service, 0).await {
+            Ok(()) => format!("{nothing}, so its desired count was set to 0"),
+            Err(error) => format!("{nothing}, and setting its desired count to 0 failed: {error}"),
+        }
+    }
+
+    /// Ids of the deployments that a call of UpdateService from now on does not make.
+    fn known_with(&self, rollout: &Rollout) -> Vec<String> {
+        let before = self.before.service.deployments.iter().map(|known| known.id.clone());
+        before.chain([rollout.deployment_id().to_owned()]).collect()
+    }
+
+    async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
+        let updated = self.update(revision, false, self.known_with(failed)).await?;
+        // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: revision.to_owned(),
+            reason: reason.to_owned(),
+        });
+        let started = Instant::now();
+        let undone = Undone {
+            deployment_id: failed.deployment_id().to_owned(),
+            task_definition: failed.task_definition().to_owned(),
+        };
+        let live = &updated.live;
+        let mut followed = self.followed(live, updated.deployment_id, revision);
+        followed.earlier_deployments.push(undone.deployment_id.clone());
+        followed.earlier_task_definition = None;
+        followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
+        followed.resumed = false;
+        followed.undoes = Some(undone);
+        // What is healthy is judged by the revision that serves again.
+        followed.health_checked_containers = self.before_definition.health_checked_containers();
+        let policy = Policy { wait_for: rollout::WaitFor::Steady, ..self.policy(live) };
+        let mut rollout = Rollout::new(followed, policy);
+        let outcome = self.watch(&mut rollout, started, None).await?;
+        Ok(matches!(outcome, Outcome::Succeeded { .. }))
+    }
+
+    /// What the service ran before `revision`; a run that follows an interrupted one finds the service set
+    /// to `revision` already.
+    fn earlier_revision(&self, revision: &str) -> Option<String> {
+        let before = self.before;
+        if before.task_definition == revision {
+            last_good(before, revision)
+        } else {
+            Some(before.task_definition.clone())
+        }
+    }
+
+    fn followed(&self, live: &LiveService, deployment_id: String, revision: &str) -> Followed {
+        let before = self.before;
+        Followed {
+            task_definition: revision.to_owned(),
+            desired_count: live.service.desired_count,
+            minimum_healthy_percent: live.minimum_healthy_percent,
+            health_checked_containers: self.definition.health_checked_containers(),
+            target_groups: live.target_groups.clone(),
+            health_check_grace_period: live.health_check_grace_period,
+            earlier_deployments: before
+                .service
+                .deployments
+                .iter()
+                .chain(&live.service.deployments)
+                .map(|deployment| deployment.id.clone())
+                .filter(|id| *id != deployment_id)
+                .collect(),
+            earlier_task_definition: self.earlier_revision(revision),
+            deployment_id,
+            // Taken before the update, so that no clock decides which events are new.
+            seen_event_ids: before.service.events.iter().map(|event| event.id.clone()).collect(),
+            something_ran_before: before.service.running_count > 0,
+            resumed: matches!(*self.action, Action::Follow(_)),
+            undoes: None,
+        }
+    }
+
+    /// How the target groups check tasks, for findings alone: a missing permission or a slow answer keeps
+    /// nothing from being watched.
+    async fn read_health_checks(&self, followed: &mut Followed) {
+        let arns: Vec<String> = followed.target_groups.iter().map(|group| group.arn.clone()).collect();
+        if arns.is_empty() {
+            return;
+        }
+        let settings = self.aws.target_group_settings(&arns);
+        let Ok(Ok(settings)) = tokio::time::timeout(SETTINGS_LIMIT, settings).await else { return };
+        for (arn, health_check) in settings {
+            for group in followed.target_groups.iter_mut().filter(|group| group.arn == arn) {
+                group.health_check = Some(health_check.clone());
+            }
+        }
+    }
+
+    fn policy(&self, live: &LiveService) -> Policy {
+        Policy {
+            wait_for: match self.config.wait_for {
+                WaitFor::Healthy => rollout::WaitFor::Healthy,
+                WaitFor::Steady | WaitFor::None => rollout::WaitFor::Steady,
+            },
+            timeout: self.config.timeout,
+            // During the grace period a task that is not healthy yet has every right to stand still.
+            stall_timeout: self.config.stall_timeout.max(live.health_check_grace_period + GRACE_MARGIN),
+            max_failed_tasks: self.config.max_failed_tasks,
+            ecs_rolls_back: live.circuit_breaker_rolls_back,
+        }
+    }
+
+    fn finish(&self, verdict: Verdict, reason: String) {
+        self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime: None });
+    }
+}
+
+/// The revision of the newest deployment that was COMPLETED before this run (design 3: "last known
+/// good"); a deployment without a rollout state counts when it is the only one.
+pub(crate) fn last_good(before: &LiveService, failed: &str) -> Option<String> {
+    let deployments = &before.service.deployments;
+    let completed =
+        deployments.iter().find(|deployment| deployment.rollout_state.as_deref() == Some("COMPLETED"));
+    let only = match deployments.as_slice() {
+        [only] if only.rollout_state.is_none() => Some(only),
+        _ => None,
+    };
+    completed.or(only).map(|deployment| deployment.task_definition.clone()).filter(|arn| arn != failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_good_revision_is_the_one_that_was_completed() {
+        let good =
+            |deployments: &[(&str, Option<&str>)]| last_good(&LiveService::testing(deployments), "web:4");
+        assert_eq!(good(&[("web:3", Some("COMPLETED"))]).as_deref(), Some("web:3"));
+        // Not simply the one before: web:3 was still on its way, or had failed.
+        let on_its_way = [("web:3", Some("IN_PROGRESS")), ("web:2", Some("COMPLETED"))];
+        assert_eq!(good(&on_its_way).as_deref(), Some("web:2"));
+        assert_eq!(good(&[("web:3", Some("FAILED"))]), None);
+        assert_eq!(good(&[("web:3", None)]).as_deref(), Some("web:3"));
+        // A redeployment of the same revision has nothing to go back to.
+        assert_eq!(good(&[("web:4", Some("COMPLETED"))]), None);
+        assert_eq!(good(&[]), None);
+    }
+}
