@@ -348,7 +348,13 @@ fn of_finding(finding: &Finding, logs: &[Line], style: Style) -> Vec<Line> {
     // The last lines of a container's log come as one piece of evidence with line breaks in it.
     let evidence =
         finding.evidence.iter().flat_map(|text| text.lines()).filter(|text| !text.trim().is_empty());
-    for text in evidence {
+    let evidence: Vec<&str> = evidence.collect();
+    for (index, text) in evidence.iter().enumerate() {
+        // ECS gives a container the reason of its task, too.
+        let reason = text.strip_prefix("container ").and_then(|text| text.split_once(": "));
+        if reason.is_some_and(|(_, reason)| evidence.iter().take(index).any(|told| told.contains(reason))) {
+            continue;
+        }
         let line = Line::new().tone(Tone::Dim, "| ").text(&shown(text, style));
         lines.extend(line.indent(indent).wrap(style.width, indent + 2));
     }

@@ -121,7 +121,8 @@ pub fn short_task(id: &str) -> &str {
 }
 
 /// AWS's text as a person at a terminal reads it: target groups, revisions and objects by name, tasks by
-/// the first eight characters of their ids. An ARN is longer than a line, and a terminal breaks it anywhere.
+/// the first eight characters of their ids, digests as Docker shows them. An ARN is longer than a line, and a
+/// terminal breaks it anywhere.
 pub fn shorten_arns(message: &str) -> String {
     let short = |word: &str| {
         let start = word.find("arn:").unwrap_or(0);
@@ -144,7 +145,7 @@ pub fn shorten_arns(message: &str) -> String {
         };
         format!("{before}{name}{end}")
     };
-    message.split(' ').map(short).collect::<Vec<_>>().join(" ")
+    shorten_digests(&message.split(' ').map(short).collect::<Vec<_>>().join(" "))
 }
 
 /// A service event without the service that it is of, which is known, and with names in place of ARNs.

@@ -3,11 +3,11 @@
 use insta::assert_snapshot;
 
 use crate::event::{
-    Event, ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow, Record, Verdict,
-    ZeroDowntime, ZeroDowntimeVerdict,
+    ContainerLogs, Event, LogLine, ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow,
+    Record, Verdict, ZeroDowntime, ZeroDowntimeVerdict,
 };
 use crate::report::testing::*;
-use crate::report::{Style, summary};
+use crate::report::{Line, Style, summary};
 
 fn summary_of(records: &[Record]) -> String {
     summary(&state_of(records), TERMINAL)
@@ -286,4 +286,63 @@ fn every_bad_end_explains_its_exit_code() {
         let code = format!("\nexit code {}: ", state.exit_code());
         assert_eq!(text.contains(&code), state.exit_code() != 0, "{name}: {text}");
     }
+}
+
+/// What AWS says of an image that is not there, three times over.
+#[test]
+fn evidence_is_told_once_and_fits_the_terminal() {
+    let digest = format!("sha256:{}", "8a5e710f3909".repeat(6).get(..64).expect("digits"));
+    let image = format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello@{digest}");
+    let reason = format!("CannotPullContainerError: failed to resolve ref {image}: not found");
+    let arn = "arn:aws:elasticloadbalancing:ap-northeast-2:000000000000:targetgroup/hello/910a2dec89025cc1";
+    let mut records = rolled_back();
+    for record in &mut records {
+        if let Event::FindingMade { finding } = &mut record.event {
+            finding.evidence = vec![
+                format!("stopped reason: {reason}"),
+                format!("container web: {reason}"),
+                format!("service event: unhealthy in (target-group {arn})"),
+            ];
+        }
+    }
+    let state = state_of(&records);
+    let text = summary(&state, TERMINAL);
+    assert_eq!(text.matches("failed to resolve").count(), 1, "{text}");
+    assert!(text.contains("/hello@sha256:8a5e710f3909:\n"), "{text}");
+    assert!(text.contains("| service event: unhealthy in (target-group hello)\n"), "{text}");
+    assert!(text.lines().all(|line| Line::new().text(line).width() <= 80), "{text}");
+    // A log has room for all of it.
+    let text = summary(&state, Style { width: None, ..TERMINAL });
+    assert!(text.contains(&image) && text.contains(arn), "{text}");
+}
+
+/// The log of the container is told with what was found, between the cause and the fix.
+#[test]
+fn a_log_stands_between_cause_and_fix() {
+    let mut records = rolled_back();
+    let at =
+        records.iter().position(|record| matches!(record.event, Event::FindingMade { .. })).expect("found");
+    let logs = ContainerLogs {
+        task: "7f3a9c120000".to_owned(),
+        container: "web".to_owned(),
+        exit_code: Some(1),
+        reason: None,
+        group: None,
+        stream: None,
+        lines: vec![LogLine { at_ms: None, text: "panic: no DATABASE_URL".to_owned() }],
+    };
+    let event = Event::ContainerLogs(logs);
+    records.insert(at + 1, Record { event, ..records[at].clone() });
+    let text = summary(&state_of(&records), TERMINAL);
+    let order = [
+        "cause ",
+        "log of web in task 7f3a9c12",
+        "panic: no DATABASE_URL",
+        "fix ",
+        "zero downtime",
+        "now ",
+        "next ",
+    ];
+    let places: Vec<_> = order.iter().map(|part| text.find(part)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {text}");
 }
