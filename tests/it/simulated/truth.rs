@@ -27,6 +27,9 @@ pub fn steady(wire: &Wire, deployment: &str) -> Steady {
         && ours["runningCount"] == *desired
         && ours["pendingCount"] == 0
         && ours["rolloutState"] != "FAILED";
+    if !counted {
+        return no;
+    }
     let tasks = tasks(wire);
     let live: Vec<&Value> = tasks
         .iter()
@@ -51,8 +54,7 @@ pub fn steady(wire: &Wire, deployment: &str) -> Steady {
         task["startedBy"] == deployment
             || matches!(task["lastStatus"].as_str(), Some("STOPPED" | "DEPROVISIONING"))
     });
-    let healthy = counted && well;
-    Steady { healthy, steady: healthy && ours["rolloutState"] == "COMPLETED" && others == 0 && drained }
+    Steady { healthy: well, steady: well && ours["rolloutState"] == "COMPLETED" && others == 0 && drained }
 }
 
 fn is_well(task: &Value, checked: bool) -> bool {
