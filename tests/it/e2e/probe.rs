@@ -103,6 +103,7 @@ async fn a_deployment_that_loses_requests_is_violated_by_as_many_as_somebody_els
     assert_eq!(zero["verdict"], "violated", "{zero}");
     let probed = zero["probe"]["failed"].as_u64().expect("a number");
     assert!(probed > 0 && failed > 0, "{probed} and {failed}");
-    // Two clocks that tick out of step count one more or less in the same time.
-    assert!(probed.abs_diff(failed) * 100 <= failed.max(100), "{probed} and {failed}");
+    // Within 1 %; but an outage has two edges, and at each of them the two have other requests under way: at 50 ms
+    // that is up to two. A machine that is quick at starting containers makes the outage short.
+    assert!(probed.abs_diff(failed) <= (failed / 100).max(4), "{probed} and {failed}");
 }
