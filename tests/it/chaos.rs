@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::simulated::run::{CLUSTER, Ended, SERVICE};
 use crate::simulated::{Faults, Plan, Service, Wire, deploy, steady};
 
-/// Of a test run on two cores; `CHAOS_ROLLOUTS=5000` takes about a quarter of an hour.
+/// Of a test run on two cores; `CHAOS_ROLLOUTS=5000` takes about thirteen minutes alone.
 const ROLLOUTS: u64 = 1_000;
 /// No run may take longer, on the paused clock.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
