@@ -5,7 +5,7 @@ mod decide;
 mod env_tests;
 mod snapshot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decide::{Action, Plan, Revision, check_platform, plan};
 pub(crate) use decide::{check_service, short};

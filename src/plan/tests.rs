@@ -65,7 +65,7 @@ pub(super) fn snapshot_of(container: Value) -> Snapshot {
     }
 }
 
-pub(super) fn config() -> ServiceConfig {
+pub(crate) fn config() -> ServiceConfig {
     ServiceConfig {
         name: "web".into(),
         service: "web".into(),

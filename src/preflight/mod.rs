@@ -2,7 +2,14 @@
 //! what is planned and of [`Facts`], which are read from AWS beforehand.
 
 mod check;
+pub mod checks;
 mod facts;
+mod look;
+mod reference;
+mod size;
+mod tally;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use check::{Check, Outcome, Problem, Severity};
 pub use facts::{Facts, Input};
