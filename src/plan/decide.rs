@@ -293,7 +293,7 @@ pub fn check_platform(definition: &TaskDefinition, container: &str, variants: &[
 
 /// A task that pulls more than it has room for stops with `no space left on device` (facts 5.1, P8). The sizes
 /// are what the layers need at least: compressed where nothing else is known.
-fn check_storage(definition: &TaskDefinition, images: &[ImageFacts]) -> Result<()> {
+pub(crate) fn check_storage(definition: &TaskDefinition, images: &[ImageFacts]) -> Result<()> {
     let (Some(wanted), Some(room)) = (definition.platform(), definition.ephemeral_storage_gib()) else {
         return Ok(());
     };

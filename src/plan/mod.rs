@@ -8,5 +8,5 @@ mod snapshot;
 pub(crate) mod tests;
 
 pub use decide::{Action, Plan, Revision, check_platform, plan};
-pub(crate) use decide::{check_service, short};
+pub(crate) use decide::{check_service, check_storage, short};
 pub use snapshot::{EnvFileFacts, ImageFacts, Snapshot};

@@ -1,9 +1,11 @@
 //! Which permissions a deployment needs (facts 8.1 and 2.4).
 
+use serde_json::{Map, Value};
+
 use super::checks::task_definition::efs_volumes::{authorization, efs_volumes};
 use super::checks::task_definition::env_files::s3_object;
 use super::facts::Input;
-use super::look::Container;
+use super::look::{Container, objects};
 use super::reference::{SecretReference, parameter};
 use crate::aws::account::{Demand, Known, Principal};
 use crate::config::{EnvStore, ImageConfig, ServiceConfig};
@@ -19,12 +21,18 @@ pub struct Asked<'a> {
     pub config: &'a ServiceConfig,
     /// Where env files go.
     pub store: Option<&'a EnvStore>,
-    /// ARN of the service.
-    pub service_arn: &'a str,
+    /// The service as DescribeServices shows it.
+    pub service: &'a Map<String, Value>,
     /// AWS Region.
     pub region: &'a str,
     /// The account of the service.
     pub account: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    fn service_arn(&self) -> &'a str {
+        self.service.get("serviceArn").and_then(Value::as_str).unwrap_or("*")
+    }
 }
 
 /// Actions that a pull from ECR takes beside `ecr:GetAuthorizationToken`.
@@ -73,7 +81,7 @@ impl List {
         let Some(role) = role(asked.definition, "executionRoleArn") else { return };
         let partition = partition(asked);
         let principal = Principal::ExecutionRole(role.to_owned());
-        for container in containers(asked.definition) {
+        for container in Container::all(asked.definition) {
             let name = container.name;
             if let Some((host, repository)) = ecr(container.image()) {
                 let purpose = format!("pulls the image of container {name}");
@@ -119,11 +127,13 @@ impl List {
         let Some(role) = role(asked.definition, "taskRoleArn") else { return };
         let principal = Principal::TaskRole(role.to_owned());
         let partition = partition(asked);
-        for (name, volume) in efs_volumes_of(asked.definition) {
-            let id = volume.get("fileSystemId").and_then(serde_json::Value::as_str);
+        for (_, name, volume) in efs_volumes(asked.definition) {
+            let id = volume.get("fileSystemId").and_then(Value::as_str);
             if let Some(id) = id.filter(|_| authorization(volume, "iam") == Some("ENABLED")) {
-                let arn =
-                    format!("arn:{partition}:elasticfilesystem:{}:{}:file-system/{id}", asked.region, asked.account);
+                let arn = format!(
+                    "arn:{partition}:elasticfilesystem:{}:{}:file-system/{id}",
+                    asked.region, asked.account
+                );
                 self.add(&principal, "elasticfilesystem:ClientMount", &arn, format!("mounts volume {name}"));
             }
         }
@@ -136,22 +146,30 @@ impl List {
                 self.add(&caller, "iam:PassRole", role, format!("hands the {what} to the tasks"));
             }
         }
-        let tasks = "follows the deployment's tasks";
-        let service = asked.service_arn;
-        self.add(&caller, "ecs:RegisterTaskDefinition", "*", "registers the new revision");
+        let partition = partition(asked);
+        let service = asked.service_arn();
+        let ecs = |rest: &str| format!("arn:{partition}:ecs:{}:{}:{rest}", asked.region, asked.account);
+        // Narrower than `*`, which a policy for this family alone would not allow; one for `*` allows it as well.
+        let revisions = ecs(&format!("task-definition/{}:*", asked.definition.family()));
+        self.add(&caller, "ecs:RegisterTaskDefinition", &revisions, "registers the new revision");
         self.add(&caller, "ecs:DescribeTaskDefinition", "*", "reads the revision that runs");
         self.add(&caller, "ecs:UpdateService", service, "deploys the new revision");
         self.add(&caller, "ecs:DescribeServices", service, "follows the deployment");
+        let tasks = "follows the deployment's tasks";
         self.add(&caller, "ecs:ListTasks", "*", tasks);
         self.add(&caller, "ecs:DescribeTasks", "*", tasks);
-        let health = "follows the health of the targets";
-        self.add(&caller, "elasticloadbalancing:DescribeTargetHealth", "*", health);
-        self.add(&caller, "elasticloadbalancing:DescribeTargetGroups", "*", health);
-        let partition = partition(asked);
-        for container in containers(asked.definition) {
+        if objects(asked.service.get("loadBalancers")).next().is_some() {
+            let health = "follows the health of the targets";
+            self.add(&caller, "elasticloadbalancing:DescribeTargetHealth", "*", health);
+            self.add(&caller, "elasticloadbalancing:DescribeTargetGroups", "*", health);
+        }
+        for container in Container::all(asked.definition) {
             let name = container.name;
             let ours = |bucket: &str| asked.store.is_some_and(|store| store.bucket == bucket);
-            for file in container.env_files().filter(|file| s3_object(file).is_some_and(|(_, bucket, _)| ours(bucket))) {
+            for file in container
+                .env_files()
+                .filter(|file| s3_object(file).is_some_and(|(_, bucket, _)| ours(bucket)))
+            {
                 self.add(&caller, "s3:PutObject", file, format!("stores an env file of container {name}"));
             }
             if container.log_driver() == Some("awslogs")
@@ -199,17 +217,7 @@ fn role<'a>(definition: &'a TaskDefinition, field: &str) -> Option<&'a str> {
 }
 
 fn partition<'a>(asked: &Asked<'a>) -> &'a str {
-    asked.service_arn.split(':').nth(1).filter(|text| !text.is_empty()).unwrap_or("aws")
-}
-
-fn containers(definition: &TaskDefinition) -> impl Iterator<Item = Container<'_>> {
-    Container::all(definition)
-}
-
-fn efs_volumes_of(
-    definition: &TaskDefinition,
-) -> impl Iterator<Item = (&str, &serde_json::Map<String, serde_json::Value>)> {
-    efs_volumes(definition).map(|(_, name, volume)| (name, volume))
+    asked.service_arn().split(':').nth(1).filter(|text| !text.is_empty()).unwrap_or("aws")
 }
 
 /// Host and repository of an image in ECR.
@@ -228,4 +236,86 @@ fn parameter_arn(asked: &Asked<'_>, name: &str) -> String {
     }
     let name = name.trim_start_matches('/');
     format!("arn:{}:ssm:{}:{}:parameter/{name}", partition(asked), asked.region, asked.account)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::preflight::testing::{ENV_FILE, EXECUTION, SECRET, TASK, World};
+
+    fn of(world: &World, store: Option<&EnvStore>) -> Vec<String> {
+        let definition = TaskDefinition::from_value(world.definition.clone()).unwrap();
+        let asked = Asked {
+            definition: &definition,
+            config: &world.config,
+            store,
+            service: world.service.as_object().unwrap(),
+            region: "us-east-1",
+            account: "123456789012",
+        };
+        let who = |principal: &Principal| match principal {
+            Principal::Caller => "caller",
+            Principal::ExecutionRole(_) => "execution",
+            Principal::TaskRole(_) => "task",
+        };
+        let line =
+            |demand: Demand| format!("{} {} {}", who(&demand.principal), demand.action, demand.resource);
+        demands(&asked).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn everything_that_is_used_needs_a_permission() {
+        let store =
+            EnvStore { bucket: "env-bucket".into(), prefix: "prod".into(), encryption: None, owner: None };
+        let all = of(&World::sound(), Some(&store));
+        for expected in [
+            "execution ecr:GetAuthorizationToken *".to_owned(),
+            "execution ecr:BatchGetImage arn:aws:ecr:us-east-1:123456789012:repository/web".to_owned(),
+            format!("execution s3:GetObject {ENV_FILE}"),
+            "execution s3:GetBucketLocation arn:aws:s3:::env-bucket".to_owned(),
+            format!("execution secretsmanager:GetSecretValue {SECRET}"),
+            "execution ssm:GetParameters arn:aws:ssm:us-east-1:123456789012:parameter/web/token".to_owned(),
+            "execution logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:/ecs/web:log-stream:*".to_owned(),
+            "task elasticfilesystem:ClientMount arn:aws:elasticfilesystem:us-east-1:123456789012:file-system/fs-1".to_owned(),
+            format!("caller iam:PassRole {EXECUTION}"),
+            format!("caller iam:PassRole {TASK}"),
+            "caller ecs:RegisterTaskDefinition arn:aws:ecs:us-east-1:123456789012:task-definition/web:*".to_owned(),
+            "caller ecs:UpdateService arn:aws:ecs:us-east-1:123456789012:service/demo/web".to_owned(),
+            "caller elasticloadbalancing:DescribeTargetHealth *".to_owned(),
+            format!("caller s3:PutObject {ENV_FILE}"),
+        ] {
+            assert!(all.contains(&expected), "{expected}\nis not in\n{}", all.join("\n"));
+        }
+        assert!(
+            !all.iter().any(|line| line.contains("CreateLogGroup") || line.contains("ecr:PutImage")),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_used_needs_none() {
+        let mut world = World::sound();
+        world.definition =
+            json!({"family": "web", "containerDefinitions": [{"name": "app", "image": "nginx:1"}]});
+        world.service["loadBalancers"] = json!([]);
+        let all = of(&world, None);
+        assert!(all.iter().all(|line| line.starts_with("caller ecs:")), "{all:?}");
+    }
+
+    #[test]
+    fn a_group_that_the_driver_creates_and_an_image_that_is_pushed_need_more() {
+        let mut world = World::sound();
+        world.container()["logConfiguration"]["options"]["awslogs-create-group"] = json!("true");
+        let push = crate::config::PushConfig::new(
+            "docker:web".parse().unwrap(),
+            vec![crate::preflight::testing::IMAGE.parse().unwrap()],
+        );
+        world.config.containers[0].image = Some(ImageConfig::Push(push.unwrap()));
+        let all = of(&world, None);
+        assert!(all.iter().any(|line| line.starts_with("execution logs:CreateLogGroup ")), "{all:?}");
+        let put = "caller ecr:PutImage arn:aws:ecr:us-east-1:123456789012:repository/web";
+        assert!(all.iter().any(|line| line == put), "{all:?}");
+    }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::facts::Input;
 use super::size::{cpu_units, memory_mib};
+use crate::task_definition::TaskDefinition;
 
 /// A container definition and its place.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,15 @@ pub(crate) struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
+    /// The containers of a task definition, in order.
+    pub fn all(definition: &'a TaskDefinition) -> impl Iterator<Item = Self> + use<'a> {
+        definition.containers().enumerate().map(|(index, fields)| Self {
+            index,
+            name: fields.get("name").and_then(Value::as_str).unwrap_or_default(),
+            fields,
+        })
+    }
+
     /// `container web`
     pub fn subject(&self) -> String {
         format!("container {}", self.name)
@@ -101,11 +111,7 @@ pub(crate) struct Balancer<'a> {
 impl<'a> Input<'a> {
     /// The containers in order.
     pub(crate) fn containers(&self) -> impl Iterator<Item = Container<'a>> + use<'a> {
-        self.definition.containers().enumerate().map(|(index, fields)| Container {
-            index,
-            name: fields.get("name").and_then(Value::as_str).unwrap_or_default(),
-            fields,
-        })
+        Container::all(self.definition)
     }
 
     /// A field of the task definition.

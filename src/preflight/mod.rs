@@ -3,6 +3,7 @@
 
 mod check;
 pub mod checks;
+pub mod demands;
 mod facts;
 mod look;
 mod reference;

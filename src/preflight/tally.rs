@@ -24,6 +24,11 @@ impl Tally {
         self.add(subject, message, Some(Severity::Warning));
     }
 
+    /// A problem that refuses the deployment, whatever the check's own severity.
+    pub fn refusal(&mut self, subject: impl Into<String>, message: impl Into<String>) {
+        self.add(subject, message, Some(Severity::Error));
+    }
+
     fn add(&mut self, subject: impl Into<String>, message: impl Into<String>, severity: Option<Severity>) {
         let problem = Problem { subject: subject.into(), message: message.into(), severity };
         // Two containers may share what is wrong.

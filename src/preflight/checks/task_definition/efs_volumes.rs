@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::preflight::look::objects;
 use crate::preflight::tally::Tally;
 use crate::preflight::{Check, Input, Outcome, Severity};
+use crate::task_definition::TaskDefinition;
 
 /// The settings of the file systems agree with each other.
 pub const CHECK: Check = Check {
@@ -25,9 +26,9 @@ pub const CHECK: Check = Check {
 
 /// `efsVolumeConfiguration` of each volume that has one, with the volume's place and name.
 pub(crate) fn efs_volumes<'a>(
-    input: &Input<'a>,
+    definition: &'a TaskDefinition,
 ) -> impl Iterator<Item = (usize, &'a str, &'a Map<String, Value>)> + use<'a> {
-    objects(input.field("volumes")).enumerate().filter_map(|(index, volume)| {
+    objects(definition.as_map().get("volumes")).enumerate().filter_map(|(index, volume)| {
         let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
         Some((index, name, volume.get("efsVolumeConfiguration")?.as_object()?))
     })
@@ -39,14 +40,14 @@ pub(crate) fn authorization<'a>(volume: &'a Map<String, Value>, field: &str) -> 
 }
 
 fn run(input: &Input<'_>) -> Outcome {
-    if efs_volumes(input).next().is_none() {
+    if efs_volumes(input.definition).next().is_none() {
         return Outcome::NotApplicable;
     }
     let mut tally = Tally::default();
     if input.is_windows() {
         tally.problem("task definition", "it mounts EFS, which Windows tasks cannot");
     }
-    for (index, name, volume) in efs_volumes(input) {
+    for (index, name, volume) in efs_volumes(input.definition) {
         let subject = format!("volume {name}");
         let text = |field: &str| volume.get(field).and_then(Value::as_str).unwrap_or_default();
         let encrypted = text("transitEncryption") == "ENABLED";

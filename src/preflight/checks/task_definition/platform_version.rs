@@ -67,7 +67,7 @@ fn newer_features(input: &Input<'_>) -> Vec<String> {
         });
         features.extend(parts.map(|what| format!("single values of secrets ({what} of {})", container.name)));
     }
-    if efs_volumes(input).next().is_some() {
+    if efs_volumes(input.definition).next().is_some() {
         features.push("EFS volumes".to_owned());
     }
     if input.field("ephemeralStorage").is_some() {

@@ -1,0 +1,52 @@
+//! What the simulation of permissions says about some of the demands.
+
+use crate::aws::account::{Demand, Known, Principal};
+use crate::preflight::tally::Tally;
+use crate::preflight::{Input, Outcome};
+
+/// A problem for each demand among these that is not allowed.
+pub(super) fn judge(input: &Input<'_>, is_meant: impl Fn(&Demand) -> bool) -> Outcome {
+    let mut tally = Tally::default();
+    let mut any = false;
+    for decision in input.facts.decisions.iter().filter(|decision| is_meant(&decision.demand)) {
+        any = true;
+        if tally.know(&decision.allowed) == Some(&false) {
+            let Demand { principal, action, resource, purpose } = &decision.demand;
+            let who = who(principal, input);
+            let place = if resource == "*" { String::new() } else { format!(" on {resource}") };
+            tally.problem(who, format!("it may not {action}{place}, and {purpose}"));
+        } else if decision.allowed == Known::Absent {
+            // That the role is not there is told by another check.
+            tally.unsure("the role does not exist");
+        }
+    }
+    if any { tally.outcome() } else { Outcome::NotApplicable }
+}
+
+fn who(principal: &Principal, input: &Input<'_>) -> String {
+    let name = |arn: &str| arn.split_once('/').map_or(arn, |(_, name)| name).to_owned();
+    match principal {
+        Principal::Caller => format!("caller {}", name(&input.facts.caller)),
+        Principal::ExecutionRole(arn) => format!("execution role {}", name(arn)),
+        Principal::TaskRole(arn) => format!("task role {}", name(arn)),
+    }
+}
+
+/// The demand is the execution role's and its action one of these services'.
+pub(super) fn of_execution_role(demand: &Demand, services: &[&str]) -> bool {
+    matches!(demand.principal, Principal::ExecutionRole(_))
+        && demand.action.split(':').next().is_some_and(|service| services.contains(&service))
+}
+
+/// Decisions for tests: who, which action, and whether it is allowed.
+#[cfg(test)]
+pub(super) fn decide(
+    world: &mut crate::preflight::testing::World,
+    principal: Principal,
+    action: &str,
+    allowed: Known<bool>,
+) {
+    let demand =
+        Demand { principal, action: action.into(), resource: "arn:x".into(), purpose: "needs it".into() };
+    world.facts.decisions.push(crate::aws::account::Decision { demand, allowed });
+}

@@ -1,0 +1,92 @@
+//! Log groups exist, or the driver may create them (facts 5.2, R13).
+
+use crate::aws::account::Known;
+use crate::preflight::tally::Tally;
+use crate::preflight::{Check, Input, Outcome, Severity};
+
+/// There is a group to log to.
+pub const CHECK: Check = Check {
+    code: "log-groups-exist",
+    title: "The log groups exist, or the log driver creates them",
+    severity: Severity::Error,
+    cause: "The awslogs driver creates a stream in its group before the containers start, and stops the task where \
+            there is no group; it creates one itself only with awslogs-create-group.",
+    fix: &["Create the log group, or set awslogs-create-group to \"true\" and allow the execution role \
+         logs:CreateLogGroup."],
+    prevents: &["log-group-missing"],
+    source: "using_awslogs",
+    run,
+};
+
+fn run(input: &Input<'_>) -> Outcome {
+    let mut tally = Tally::default();
+    let mut any = false;
+    for container in input.containers().filter(|container| container.log_driver() == Some("awslogs")) {
+        let Some(group) = container.log_option("awslogs-group") else { continue };
+        any = true;
+        if container.log_option("awslogs-create-group") == Some("true") {
+            continue;
+        }
+        // Only groups of the deployment's own Region are looked at.
+        if let Some(region) =
+            container.log_option("awslogs-region").filter(|region| *region != input.facts.region)
+        {
+            tally.unsure(format!("{group} is in {region}"));
+            continue;
+        }
+        let known = input.facts.log_groups.get(group);
+        if known == Some(&Known::Absent) {
+            tally.problem(
+                container.subject(),
+                format!("there is no log group {group}, and awslogs-create-group is not true"),
+            );
+        } else {
+            tally.know_of(known);
+        }
+    }
+    if any { tally.outcome() } else { Outcome::NotApplicable }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::preflight::testing::{World, denied, does_not_apply, outcome, passes, problem, wants};
+
+    fn gone(world: &mut World) {
+        world.facts.log_groups.insert("/ecs/web".into(), Known::Absent);
+    }
+
+    #[test]
+    fn a_missing_group_is_refused_unless_the_driver_creates_it() {
+        let said = problem(&CHECK, gone);
+        assert_eq!(
+            said,
+            "container app: there is no log group /ecs/web, and awslogs-create-group is not true"
+        );
+        passes(&CHECK, |world| {
+            gone(world);
+            world.container()["logConfiguration"]["options"]["awslogs-create-group"] = json!("true");
+        });
+    }
+
+    #[test]
+    fn a_known_group_passes_and_one_elsewhere_cannot_be_told() {
+        passes(&CHECK, |_| {});
+        let elsewhere = outcome(&CHECK, |world| {
+            world.container()["logConfiguration"]["options"]["awslogs-region"] = json!("eu-west-1");
+        });
+        assert!(matches!(elsewhere, Outcome::NotChecked { why: Some(_), .. }), "{elsewhere:?}");
+    }
+
+    #[test]
+    fn a_hidden_group_cannot_be_told() {
+        wants(&CHECK, "logs:DescribeLogGroups", |world| {
+            world.facts.log_groups.insert("/ecs/web".into(), denied("logs:DescribeLogGroups"));
+        });
+        does_not_apply(&CHECK, |world| {
+            world.container().as_object_mut().unwrap().remove("logConfiguration");
+        });
+    }
+}
