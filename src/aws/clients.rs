@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::calls::CallCounter;
 use super::error::aws_error;
+use super::signed::Signed;
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
 
@@ -58,7 +59,8 @@ pub struct Aws {
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) elb: aws_sdk_elasticloadbalancingv2::Client,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
-    sts: aws_sdk_sts::Client,
+    pub(super) sts: aws_sdk_sts::Client,
+    pub(super) signed: Signed,
 }
 
 impl Aws {
@@ -126,6 +128,7 @@ impl Aws {
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs),
             sts: aws_sdk_sts::Client::from_conf(sts),
+            signed: Signed::new(region.as_ref(), &config, calls.clone()),
             calls,
         })
     }
