@@ -25,7 +25,7 @@ use aws_smithy_types::config_bag::Layer;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::api::{Api, Protocol};
+use super::api::{Api, EC2, Protocol};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::sign::{SCHEME, Signer};
@@ -73,6 +73,32 @@ impl Signed {
             identity: config.credentials_provider().map(SharedIdentityResolver::new),
             identities: config.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build()),
             calls,
+        }
+    }
+
+    /// The same in another Region.
+    pub(in crate::aws) fn in_region(&self, region: &str) -> Self {
+        Self { region: region.to_owned(), ..self.clone() }
+    }
+
+    /// All entries of a list of EC2, over all its pages.
+    ///
+    /// # Errors
+    /// [`Failure`], after the retries.
+    pub(in crate::aws) async fn ec2_list(
+        &self,
+        action: &'static str,
+        mut parameters: Vec<(String, String)>,
+        list: &str,
+    ) -> Result<Vec<Element>, Failure> {
+        let mut found = Vec::new();
+        let fixed = parameters.len();
+        loop {
+            let page = self.query(EC2, action, &parameters).await?;
+            found.extend(page.items(list).cloned());
+            let Some(token) = page.text("nextToken") else { return Ok(found) };
+            parameters.truncate(fixed);
+            parameters.push(("NextToken".to_owned(), token.to_owned()));
         }
     }
 

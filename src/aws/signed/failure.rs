@@ -73,11 +73,8 @@ impl Failure {
             }
         };
         let status = answer.status().as_u16();
-        let message = if code.is_empty() && message.is_empty() {
-            format!("HTTP status {status}")
-        } else {
-            message
-        };
+        let message =
+            if code.is_empty() && message.is_empty() { format!("HTTP status {status}") } else { message };
         Self { operation: operation.to_owned(), code, message }
     }
 
@@ -168,7 +165,10 @@ pub(in crate::aws) fn known<T>(result: Result<T, Failure>) -> Known<T> {
 }
 
 /// The answer of a call through an SDK client, or what its failure makes of the fact.
-pub(in crate::aws) fn known_of_sdk<T, E>(operation: &str, result: Result<T, SdkError<E, HttpResponse>>) -> Known<T>
+pub(in crate::aws) fn known_of_sdk<T, E>(
+    operation: &str,
+    result: Result<T, SdkError<E, HttpResponse>>,
+) -> Known<T>
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
@@ -197,19 +197,31 @@ mod tests {
     use super::*;
 
     fn failure(code: &str, message: &str) -> Failure {
-        Failure { operation: "ec2:DescribeSubnets".to_owned(), code: code.to_owned(), message: message.to_owned() }
+        Failure {
+            operation: "ec2:DescribeSubnets".to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
     }
 
     #[test]
     fn the_missing_permission_is_the_one_that_aws_names() {
         for (code, message, permission) in [
-            ("UnauthorizedOperation", "You are not authorized to perform this operation.", "ec2:DescribeSubnets"),
+            (
+                "UnauthorizedOperation",
+                "You are not authorized to perform this operation.",
+                "ec2:DescribeSubnets",
+            ),
             (
                 "UnauthorizedOperation",
                 "You are not authorized to perform this operation. User: arn:aws:iam::1:user/u is not authorized to perform: ec2:DescribeVpcs because no identity-based policy allows it",
                 "ec2:DescribeVpcs",
             ),
-            ("AccessDeniedException", "User: x is not authorized to perform: kms:Decrypt on resource: y", "kms:Decrypt"),
+            (
+                "AccessDeniedException",
+                "User: x is not authorized to perform: kms:Decrypt on resource: y",
+                "kms:Decrypt",
+            ),
             ("AccessDenied", "", "ec2:DescribeSubnets"),
         ] {
             let expected: Known<()> = Known::Denied { permission: permission.to_owned() };

@@ -52,8 +52,7 @@ impl Sign for Signer {
             .settings(SigningSettings::default())
             .build()?;
         let body = SignableBody::Bytes(request.body().bytes().unwrap_or_default());
-        let signable =
-            SignableRequest::new(request.method(), request.uri(), request.headers().iter(), body)?;
+        let signable = SignableRequest::new(request.method(), request.uri(), request.headers().iter(), body)?;
         let (headers, _) = sign(signable, &parameters.into())?.into_parts().0.into_parts();
         for header in headers {
             request.headers_mut().try_insert(header.name(), header.value().to_owned())?;
