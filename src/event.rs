@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 mod logs;
 mod outcome;
 mod parts;
+mod preflight;
 mod probe;
 mod variables;
 
@@ -25,6 +26,7 @@ pub use parts::{
     Blob, Change, DeploymentState, EnvFileReport, Role, RunStarted, Step, Stopped, StoppedContainer,
     TargetState, TaskState, Transfer,
 };
+pub use preflight::{CheckProblem, CheckReport, CheckResult, CheckSeverity, PreflightSummary};
 pub use probe::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow};
 pub use variables::{
     ContainerVariables, EffectiveVariable, EnvFileCheck, EnvFinding, EnvOutcome, VariableChange,
@@ -71,6 +73,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         variables: Vec<ContainerVariables>,
     },
+    /// A check of a service was made before anything is changed.
+    Checked(CheckReport),
+    /// All checks of a service were made.
+    PreflightFinished(PreflightSummary),
     /// A `.env` file was read; told where something was found in it.
     EnvFileChecked(EnvFileCheck),
     /// Variables of a container, where they are compared and not deployed (`env diff`).

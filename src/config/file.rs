@@ -10,7 +10,8 @@ use serde_saphyr::{Error as YamlError, Spanned};
 
 use super::env::{EnvFiles, EnvStoreEntry, PolicyEntry};
 use super::interpolate::interpolate;
-use super::model::WaitFor;
+use super::model::{OnConflict, WaitFor};
+use super::preflight::PreflightEntry;
 use super::probe::ProbeEntry;
 use super::push::ImageEntry;
 use crate::error::{Error, Result};
@@ -58,6 +59,12 @@ pub struct ServiceEntry {
     /// What becomes of the service when the run is interrupted.
     #[serde(default)]
     pub on_interrupt: InterruptEntry,
+    /// What becomes of a deployment of the service that someone else has under way.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+    /// The checks before a change.
+    #[serde(default)]
+    pub preflight: PreflightEntry,
     /// Requests that go on throughout the rollout, to prove that none is lost.
     #[schemars(with = "Option<ProbeEntry>")]
     pub probe: Option<Spanned<ProbeEntry>>,

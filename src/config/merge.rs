@@ -71,6 +71,10 @@ pub struct Overrides {
     pub rollback_on_interrupt: Option<bool>,
     /// Requests that go on throughout the rollout.
     pub probe: ProbeOverrides,
+    /// Codes of checks that are turned off as well.
+    pub skip_checks: Vec<String>,
+    /// What becomes of a deployment that someone else has under way.
+    pub on_conflict: Option<OnConflict>,
     /// Images are pushed and nothing is deployed: neither a cluster nor an env store is needed.
     pub only_images: bool,
 }
@@ -221,7 +225,11 @@ fn service(
         (None, Some(path)) => TaskDefinitionSource::File(base.join(path)),
         (None, None) => TaskDefinitionSource::Live,
     };
+    let mut skip_checks = known_checks(&place("preflight.skip"), entry.preflight.skip)?;
+    skip_checks.extend(known_checks("--skip-check", overrides.skip_checks.clone())?);
     Ok(ServiceConfig {
+        skip_checks,
+        on_conflict: overrides.on_conflict.unwrap_or(entry.on_conflict),
         service: overrides.service.clone().or(entry.service).unwrap_or_else(|| name.clone()),
         task_definition,
         containers,

@@ -9,6 +9,7 @@ mod file;
 mod interpolate;
 mod merge;
 mod model;
+mod preflight;
 mod probe;
 mod push;
 mod values;

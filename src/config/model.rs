@@ -66,6 +66,23 @@ pub struct ServiceConfig {
     pub rollback_on_interrupt: bool,
     /// Requests that go on throughout the rollout.
     pub probe: Option<ProbeConfig>,
+    /// Codes of the checks before a change that are turned off.
+    pub skip_checks: Vec<String>,
+    /// What becomes of a deployment that someone else has under way.
+    pub on_conflict: OnConflict,
+}
+
+/// What a run does about a deployment of the service that is under way and not its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnConflict {
+    /// The new deployment takes its place, as ECS has it: the newest commit wins.
+    #[default]
+    Replace,
+    /// It waits until that one has ended, within the time limit.
+    Wait,
+    /// It refuses, and changes nothing.
+    Fail,
 }
 
 /// What a new revision is made from.

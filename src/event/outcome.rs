@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::logs::ContainerLogs;
 use super::parts::{EnvFileReport, Transfer};
+use super::preflight::{CheckReport, PreflightSummary};
 use super::probe::ProbeReport;
 use crate::error::ErrorKind;
 
@@ -242,6 +243,12 @@ pub struct ServiceReport {
     pub steady_at_ms: Option<u64>,
     /// What was measured.
     pub zero_downtime: Option<ZeroDowntime>,
+    /// Problems that the checks before a change found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckReport>,
+    /// All checks in numbers; absent where none was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<PreflightSummary>,
     /// What was diagnosed.
     pub findings: Vec<Finding>,
     /// What containers that ended badly wrote last.

@@ -85,6 +85,8 @@ pub(crate) fn config() -> ServiceConfig {
         rollback: true,
         scale_to_zero_on_first_failure: false,
         rollback_on_interrupt: false,
+        skip_checks: Vec::new(),
+        on_conflict: Default::default(),
     }
 }
 

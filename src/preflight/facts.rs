@@ -63,4 +63,6 @@ pub struct Facts {
     pub vcpu_quota: Known<u32>,
     /// Whether each image by reference exists: those that this run does not push.
     pub images: BTreeMap<String, Known<()>>,
+    /// Whether each env file by ARN exists: those that this run does not store.
+    pub env_files: BTreeMap<String, Known<()>>,
 }

@@ -4,9 +4,12 @@
 mod check;
 pub mod checks;
 pub mod demands;
+pub mod coverage;
 mod facts;
+mod gather;
 mod look;
 mod reference;
+mod run;
 mod size;
 mod tally;
 #[cfg(test)]
@@ -14,3 +17,5 @@ pub(crate) mod testing;
 
 pub use check::{Check, Outcome, Problem, Severity};
 pub use facts::{Facts, Input};
+pub use gather::{Gather, Gathered};
+pub use run::run;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Check, Facts, Input, Outcome};
+use super::{Check, Facts, Input, Outcome, run};
 use crate::aws::LiveService;
 use crate::aws::account::{
     AccessPoint, ClusterFacts, Endpoint, EndpointKind, FileSystem, Known, LogGroup, MountTarget, Network,
@@ -13,6 +13,7 @@ use crate::aws::account::{
     TargetGroupFacts,
 };
 use crate::config::ServiceConfig;
+use crate::event::CheckReport;
 use crate::image::Variant;
 use crate::plan::tests::config;
 use crate::plan::{Action, ImageFacts, Plan, Revision};
@@ -83,6 +84,15 @@ impl World {
 
     /// What a check finds.
     pub fn check(&self, check: &Check) -> Outcome {
+        self.with_input(|input| (check.run)(input))
+    }
+
+    /// What every check reports.
+    pub fn run(&self, skip: &[String]) -> Vec<CheckReport> {
+        self.with_input(|input| run(input, skip))
+    }
+
+    fn with_input<T>(&self, look: impl FnOnce(&Input<'_>) -> T) -> T {
         let definition = TaskDefinition::from_value(self.definition.clone()).unwrap();
         let plan = Plan {
             definition: definition.clone(),
@@ -92,7 +102,7 @@ impl World {
             variables: Vec::new(),
         };
         let service: Map<String, Value> = self.service.as_object().unwrap().clone();
-        (check.run)(&Input {
+        look(&Input {
             config: &self.config,
             plan: &plan,
             definition: &definition,
@@ -332,6 +342,7 @@ fn facts() -> Facts {
         file_systems: BTreeMap::from([("fs-1".into(), Known::Is(file_system()))]),
         vcpu_quota: Known::Is(64),
         images: BTreeMap::from([(IMAGE.into(), Known::Is(()))]),
+        env_files: BTreeMap::new(),
     }
 }
 

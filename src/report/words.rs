@@ -407,6 +407,8 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         Event::FileWritten { path, content } => line.text(&format!("wrote {path}: {content}")),
         // The plan's changes take several lines, progress is summed up, and the summary tells the rest.
         Event::Planned { .. }
+        | Event::Checked(_)
+        | Event::PreflightFinished(_)
         | Event::EnvFileChecked(_)
         | Event::EnvCompared(_)
         | Event::LayerProgress { .. }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{NativeState, PackedState, PushDone, PushState};
 use crate::event::{
-    Change, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding, RollbackBy, ServiceReport,
+    Change, CheckReport, CheckResult, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding, PreflightSummary, RollbackBy, ServiceReport,
     TaskState, Verdict,
 };
 
@@ -21,6 +21,10 @@ pub struct ServiceState {
     pub changes: Option<Vec<Change>>,
     /// What the containers will have as environment.
     pub variables: Vec<ContainerVariables>,
+    /// What the checks before a change found.
+    pub checks: Vec<CheckReport>,
+    /// The same in numbers; `None` until all were made.
+    pub preflight: Option<PreflightSummary>,
     /// Deployments by id, as last seen.
     pub deployments: BTreeMap<String, DeploymentState>,
     /// Tasks by id, in order of appearance.
@@ -71,6 +75,8 @@ impl ServiceState {
                 healthy_at_ms: None,
                 steady_at_ms: None,
                 zero_downtime: None,
+                checks: Vec::new(),
+                preflight: None,
                 findings: Vec::new(),
                 logs: Vec::new(),
                 rolled_back_to: None,
@@ -78,6 +84,8 @@ impl ServiceState {
             finished: false,
             changes: None,
             variables: Vec::new(),
+            checks: Vec::new(),
+            preflight: None,
             deployments: BTreeMap::new(),
             tasks: Vec::new(),
             desired: 0,
@@ -125,6 +133,16 @@ impl ServiceState {
                 self.ecs_service = Some(ecs_service.clone());
                 report.previous_task_definition.clone_from(current_task_definition);
                 self.changes = Some(changes.clone());
+            }
+            Event::Checked(check) => {
+                if check.result == CheckResult::Problems {
+                    report.checks.push(check.clone());
+                }
+                self.checks.push(check.clone());
+            }
+            Event::PreflightFinished(summary) => {
+                report.preflight = Some(summary.clone());
+                self.preflight = Some(summary.clone());
             }
             Event::ImagePushStarted { container, source, target, blobs } => {
                 let mut push = PushState::new(container, time);

@@ -2,6 +2,7 @@
 
 pub mod capacity_providers;
 pub mod cluster;
+pub mod conflict;
 pub mod drain_time;
 pub mod express;
 pub mod grace_period;

@@ -16,7 +16,7 @@ pub const CHECK: Check = Check {
         "Set rollback to on-failure in the configuration, or leave it out.",
         "Turn the service's circuit breaker on, with rollback.",
     ],
-    prevents: &["tasks-fail-repeatedly"],
+    prevents: &[],
     source: "deployment-circuit-breaker",
     run,
 };
