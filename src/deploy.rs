@@ -1,23 +1,27 @@
-//! The run: configure → plan → push image ∥ upload `.env` → register revision → update service →
+//! The run: configure → plan → preflight → push image ∥ upload `.env` → register revision → update service →
 //! watch → verdict → (rollback).
 //!
-//! Everything up to and including the plan only reads. Exactly one `UpdateService` is made for each
+//! Everything up to and including preflight only reads. Exactly one `UpdateService` is made for each
 //! service; the deployment that is followed is the PRIMARY in its response, never one that was found
 //! by listing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, Watching};
-use crate::config::{Config, ServiceConfig};
+use crate::config::{Config, OnConflict, ServiceConfig};
 use crate::emit::{Emitter, StepTimer};
-use crate::error::{Error, Result};
-use crate::event::{Event, Step, Verdict};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, PreflightSummary, Step, Verdict};
 use crate::image::Registries;
 use crate::logins::Workbench;
-use crate::plan::{Action, Plan, Revision, plan};
+use crate::plan::{Action, Plan, Revision, plan as make_plan};
+use crate::preflight::checks::service::conflict::conflict;
+use crate::preflight::{self, Gather};
 use crate::prepare::{Prepared, keep_env_files, push_images, upload_env_files};
 use crate::roll_out::RollOut;
 use crate::rollout::Board;
@@ -51,18 +55,18 @@ pub async fn deploy(context: &Context<'_>) -> Result<()> {
     let watching = Watching::new(context.aws, &context.config.cluster);
     let services = context.config.services.iter().map(|service| prepare(context, service, &watching));
     let services = try_join_all(services).await?;
-    let mut ready = Vec::new();
-    for service in services {
-        match (&service.plan.action, context.dry_run) {
-            (Action::Nothing, _) if service.plan.changes.is_empty() => {
-                let revision = service.prepared.snapshot.live.task_definition.clone();
-                service.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
-            }
-            (_, true) => {
-                service.finish(Verdict::Planned, "this was a dry run: nothing was changed".to_owned())
-            }
-            (_, false) => ready.push(service),
+    let (idle, ready): (Vec<_>, Vec<_>) = services.into_iter().partition(Deployment::has_nothing_to_do);
+    for service in idle {
+        let revision = service.prepared.snapshot.live.task_definition.clone();
+        service.finish(Verdict::Unchanged, format!("{} runs already", short(&revision)));
+    }
+    let found = join_all(ready.iter().map(|service| service.preflight())).await;
+    refuse(&found)?;
+    if context.dry_run {
+        for service in ready {
+            service.finish(Verdict::Planned, "this was a dry run: nothing was changed".to_owned());
         }
+        return Ok(());
     }
     // Images and env files of all services travel at the same time, before any service is touched.
     try_join_all(ready.iter().map(|service| service.send())).await?;
@@ -71,6 +75,42 @@ pub async fn deploy(context: &Context<'_>) -> Result<()> {
     let outcomes = join_all(rollouts).await;
     outcomes.into_iter().collect::<Result<Vec<()>>>()?;
     Ok(())
+}
+
+/// Makes the checks of every service and changes nothing.
+///
+/// # Errors
+/// [`ErrorKind::Preflight`] where a deployment would be refused; any other where the plan cannot be made.
+pub async fn verify(context: &Context<'_>) -> Result<()> {
+    let watching = Watching::new(context.aws, &context.config.cluster);
+    let services = context.config.services.iter().map(|service| prepare(context, service, &watching));
+    let services = try_join_all(services).await?;
+    let found = join_all(services.iter().map(|service| service.preflight())).await;
+    for (service, found) in services.iter().zip(&found) {
+        match found.errors {
+            0 => service.finish(Verdict::Unchanged, "nothing stands in the way of a deployment".to_owned()),
+            errors => service.finish(Verdict::Failed, format!("{} refuse a deployment", problems(errors))),
+        }
+    }
+    refuse(&found)
+}
+
+fn problems(count: u32) -> String {
+    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
+}
+
+fn refuse(found: &[PreflightSummary]) -> Result<()> {
+    match found.iter().map(|summary| summary.errors).sum() {
+        0 => Ok(()),
+        errors => Err(Error::new(
+            ErrorKind::Preflight,
+            format!(
+                "the checks found {} that no deployment could succeed with: nothing was changed",
+                problems(errors)
+            ),
+        )
+        .hint("Correct what is named above, or turn a check off with --skip-check CODE.")),
+    }
 }
 
 /// One service on its way through the run.
@@ -96,10 +136,21 @@ async fn prepare<'a>(
         move |event| board.take_in(event)
     });
     let step = StepTimer::start(&events, Step::Plan);
-    let prepared =
+    let look = || {
         Prepared::gather(context.config, config, context.aws, context.workbench, context.registries, &events)
-            .await?;
-    let plan = plan(config, &prepared.snapshot)?;
+    };
+    let mut prepared = look().await?;
+    let mut plan = make_plan(config, &prepared.snapshot)?;
+    let waits = config.on_conflict == OnConflict::Wait && !context.dry_run;
+    let deadline = Instant::now() + config.timeout;
+    while let Some(id) = conflict(&prepared.snapshot.live, &plan.action).filter(|_| waits) {
+        let text =
+            format!("the deployment {id} of service {} is under way: waiting for its end", config.service);
+        events.warn(text, None);
+        wait_for_end(context, config, id, deadline).await?;
+        prepared = look().await?;
+        plan = make_plan(config, &prepared.snapshot)?;
+    }
     events.emit(Event::Planned {
         ecs_service: prepared.snapshot.live.name.clone(),
         current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),
@@ -111,7 +162,57 @@ async fn prepare<'a>(
     Ok(Deployment { context: context.clone(), config, watching, events, prepared, plan, board })
 }
 
+/// Between two looks at a deployment that is waited for.
+const PACE: Duration = Duration::from_secs(2);
+
+/// Waits until a deployment of someone else has ended, well or not.
+async fn wait_for_end(
+    context: &Context<'_>,
+    config: &ServiceConfig,
+    id: &str,
+    deadline: Instant,
+) -> Result<()> {
+    loop {
+        let live = context.aws.describe_service(&context.config.cluster, &config.service).await?;
+        let deployments = live.map(|live| live.service.deployments).unwrap_or_default();
+        if !deployments.iter().any(|known| known.id == id && known.is_in("IN_PROGRESS")) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let message = format!("the deployment {id} of service {} is still under way", config.service);
+            return Err(Error::new(ErrorKind::Preflight, message).hint(
+                "Run the same command again, give it more --timeout, or choose --on-conflict replace.",
+            ));
+        }
+        tokio::time::sleep(PACE).await;
+    }
+}
+
 impl Deployment<'_> {
+    fn has_nothing_to_do(&self) -> bool {
+        self.plan.action == Action::Nothing && self.plan.changes.is_empty()
+    }
+
+    /// Reads what the checks look at, makes them, and tells what they found.
+    async fn preflight(&self) -> PreflightSummary {
+        let began = Instant::now();
+        let gather = Gather {
+            aws: self.context.aws,
+            registries: self.context.registries,
+            config: self.context.config,
+            service: self.config,
+            snapshot: &self.prepared.snapshot,
+            plan: &self.plan,
+        };
+        let gathered = gather.read().await;
+        let reports = preflight::run(&gather.input(&gathered), &self.config.skip_checks);
+        let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let summary = PreflightSummary::of(&reports, duration_ms);
+        self.events.emit_all(reports.into_iter().map(Event::Checked));
+        self.events.emit(Event::PreflightFinished(summary.clone()));
+        summary
+    }
+
     /// Pushes images and uploads env files, at the same time.
     async fn send(&self) -> Result<()> {
         let push = async {

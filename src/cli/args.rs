@@ -10,6 +10,7 @@ use super::logs_args::LogsArgs;
 use super::push_args::{PushArgs, PushCommandArgs};
 use super::rollout_args::RolloutArgs;
 use super::service_args::{ContinueArgs, RollbackArgs, StatusArgs};
+use super::verify_args::{PreflightArgs, VerifyArgs};
 use crate::config::Overrides;
 use crate::error::{Error, Result};
 use crate::report::Format;
@@ -60,6 +61,8 @@ pub enum Command {
     /// Push the image, upload the env file, register a revision, update the service, and wait until
     /// its new tasks are healthy
     Deploy(Box<DeployArgs>),
+    /// Make the checks that a deployment makes, and change nothing
+    Verify(Box<VerifyArgs>),
     /// Push images to their registries, and deploy nothing
     Push(Box<PushCommandArgs>),
     /// Check .env files, store them, and compare them with what a service has
@@ -99,6 +102,9 @@ pub struct ExplainArgs {
     /// Write a page for each code into this folder (docs/findings)
     #[arg(long, hide = true, value_name = "FOLDER", conflicts_with = "code", value_parser = path)]
     pub pages: Option<PathBuf>,
+    /// Write the page on all checks into this file (docs/preflight.md)
+    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "code", value_parser = path)]
+    pub checks: Option<PathBuf>,
 }
 
 /// What `landfall schema` can print.
@@ -136,6 +142,9 @@ pub struct DeployArgs {
     /// When the rollout is over
     #[command(flatten)]
     pub rollout: RolloutArgs,
+    /// Checks before anything is changed
+    #[command(flatten)]
+    pub preflight: PreflightArgs,
 }
 
 /// Such that the hello example ends in about 5 s.
@@ -196,25 +205,34 @@ impl DeployArgs {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name.
     pub fn overrides(&self, global: &Global) -> Result<Overrides> {
-        let service = &self.service;
+        let known = Overrides { push: self.push.overrides()?, ..self.service.over(&self.services, global)? };
+        Ok(self.preflight.over(self.rollout.over(known)))
+    }
+}
+
+impl ServiceArgs {
+    /// What the flags say over the file; `only` are the services that were named.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name.
+    pub(super) fn over(&self, only: &[String], global: &Global) -> Result<Overrides> {
         let pairs = |flag: &str, texts: &[Secret]| {
             texts.iter().map(|text| pair(flag, text)).collect::<Result<Vec<_>>>()
         };
-        let secrets = pairs("--secret", &service.secrets)?;
-        Ok(self.rollout.over(Overrides {
-            only: self.services.clone(),
+        let secrets = pairs("--secret", &self.secrets)?;
+        Ok(Overrides {
+            only: only.to_vec(),
             region: given(&global.region),
             cluster: given(&global.cluster),
-            service: given(&service.service),
-            task_definition: given_path(&service.task_definition),
-            container: given(&service.container),
-            from: given(&service.from),
-            images: given_list(&service.image),
-            push: self.push.overrides()?,
-            environment: pairs("--env", &service.environment)?,
+            service: given(&self.service),
+            task_definition: given_path(&self.task_definition),
+            container: given(&self.container),
+            from: given(&self.from),
+            images: given_list(&self.image),
+            environment: pairs("--env", &self.environment)?,
             secrets: secrets.into_iter().map(|(name, from)| (name, from.expose().to_owned())).collect(),
-            ..service.env_files.over(Overrides::default())
-        }))
+            ..self.env_files.over(Overrides::default())
+        })
     }
 }
 

@@ -9,6 +9,7 @@ mod push_args;
 mod rollout_args;
 mod run;
 mod service_args;
+mod verify_args;
 
 pub use args::Cli;
 pub use run::run;

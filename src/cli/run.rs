@@ -15,6 +15,7 @@ use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
 use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
+use super::verify_args::VerifyArgs;
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
 use crate::config::load;
@@ -51,6 +52,7 @@ pub fn run() -> ExitCode {
                 EnvCommand::Diff(args) => env_diff(args, &cli.global, &environment).await,
             },
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
+            Command::Verify(args) => verify(args, &cli.global, &environment).await,
             Command::Status(args) => status(args, &cli.global, &environment).await,
             Command::Rollback(args) => rollback(args, &cli.global, &environment).await,
             Command::Explain(args) => explain(args, &cli.global),
@@ -81,6 +83,18 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
             sandbox: args.sandbox.clone().map(|scenario| (scenario, args.sandbox_speed)),
         };
         commands::deploy(request, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+async fn verify(args: &VerifyArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        let job = commands::VerifyJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global)?, &environment.variables)?,
+            aws: aws_settings(environment),
+            workbench: environment.workbench(args.push.no_cache),
+        };
+        commands::verify(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
 }
@@ -308,6 +322,10 @@ async fn sandbox(args: &SandboxArgs, global: &Global, environment: &Environment)
 fn explain(args: &ExplainArgs, global: &Global) -> Result<u8> {
     if let Some(folder) = args.pages.as_deref().filter(|path| !path.as_os_str().is_empty()) {
         commands::write_pages(folder)?;
+        return Ok(0);
+    }
+    if let Some(file) = args.checks.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        commands::write_checks(file)?;
         return Ok(0);
     }
     let code = args.code.as_deref().filter(|code| !code.is_empty());

@@ -32,6 +32,15 @@ pub fn explain(code: Option<&str>, format: Format) -> Result<String> {
     }
 }
 
+/// Writes `docs/preflight.md`.
+///
+/// # Errors
+/// [`ErrorKind::Internal`](crate::error::ErrorKind::Internal) where it cannot be written.
+pub fn write_checks(file: &Path) -> Result<()> {
+    std::fs::write(file, crate::preflight::coverage::page())
+        .map_err(|error| Error::internal(format!("cannot write {}", file.display())).source(error))
+}
+
 fn unknown(code: &str) -> Error {
     let near = explain::nearest_codes(code);
     let error = Error::usage(format!("there is no code `{code}`"));

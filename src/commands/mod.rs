@@ -10,6 +10,7 @@ mod push;
 mod rollback;
 mod sandbox;
 mod status;
+mod verify;
 
 pub use continue_::{ContinueJob, continue_paused};
 pub use deploy::{DeployRequest, aws_settings, deploy};
@@ -17,10 +18,11 @@ pub use env::{
     EnvCheckJob, EnvDiffJob, EnvPullJob, EnvPushJob, check as env_check, diff as env_diff, pull as env_pull,
     push as env_push,
 };
-pub use explain::{explain, write_pages};
+pub use explain::{explain, write_checks, write_pages};
 pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
 pub use rollback::{RollbackJob, rollback};
 pub use sandbox::{how_to_use, scenarios, start_sandbox};
 pub use status::{StatusJob, status};
+pub use verify::{VerifyJob, verify};

@@ -10,9 +10,10 @@ use super::file::{
 use landfall_envfile::{Options, Policy};
 
 use super::model::{
-    Config, ContainerConfig, EnvFileConfig, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource,
-    WaitFor,
+    Config, ContainerConfig, EnvFileConfig, ImageConfig, OnConflict, PushConfig, ServiceConfig,
+    TaskDefinitionSource, WaitFor,
 };
+use super::preflight::known_checks;
 use super::probe::ProbeOverrides;
 use super::push::PushOverrides;
 use super::values::duration;

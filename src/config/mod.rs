@@ -19,8 +19,8 @@ pub(crate) use file::yaml_error;
 pub use file::{ConfigFile, config_schema, parse};
 pub use merge::{Overrides, load};
 pub use model::{
-    Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, PushConfig, PushRequest, ServiceConfig,
-    TaskDefinitionSource, WaitFor,
+    Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, OnConflict, PushConfig, PushRequest,
+    ServiceConfig, TaskDefinitionSource, WaitFor,
 };
 pub use probe::{ProbeConfig, ProbeOverrides, ProbeUrl};
 pub use push::PushOverrides;

@@ -13,7 +13,10 @@ const UNKNOWABLE: &[(&str, &str)] = &[
         "container-command-invalid",
         "Only the container runtime knows whether the image has the program; layers are not unpacked to look.",
     ),
-    ("network-interface-denied", "ECS's own role makes the interface, and a caller cannot simulate that role."),
+    (
+        "network-interface-denied",
+        "ECS's own role makes the interface, and a caller cannot simulate that role.",
+    ),
     (
         "efs-path-missing",
         "No API lists the folders of a file system: only a client that has mounted it sees them.",
@@ -28,7 +31,10 @@ const UNKNOWABLE: &[(&str, &str)] = &[
     ("tasks-fail-repeatedly", "It only sums up tasks that failed for a reason of their own."),
     ("circuit-breaker-tripped", "It only sums up tasks that failed for a reason of their own."),
     ("service-not-found", "The plan reads the service first: without one it ends before any check."),
-    ("revision-inactive", "A revision is registered by the run itself; one to go back to is looked up at that time."),
+    (
+        "revision-inactive",
+        "A revision is registered by the run itself; one to go back to is looked up at that time.",
+    ),
     ("revision-not-found", "A revision is registered by the run itself; the plan reads the one that runs."),
     ("service-exists", "Landfall updates services and creates none."),
     ("feature-unsupported", "No API says which features a Region has."),
@@ -116,7 +122,8 @@ mod tests {
 
     #[test]
     fn only_findings_that_there_are_are_named() {
-        for code in ALL.iter().flat_map(|check| check.prevents).chain(UNKNOWABLE.iter().map(|(code, _)| code)) {
+        for code in ALL.iter().flat_map(|check| check.prevents).chain(UNKNOWABLE.iter().map(|(code, _)| code))
+        {
             assert!(by_code(code).is_some(), "{code}");
         }
     }
@@ -128,7 +135,11 @@ mod tests {
         for check in ALL {
             assert!(by_code(check.code).is_none(), "{} is a finding, too", check.code);
             assert!(!check.title.ends_with('.') && check.cause.ends_with('.'), "{}", check.code);
-            assert!(!check.fix.is_empty() && check.fix.iter().all(|step| step.ends_with('.')), "{}", check.code);
+            assert!(
+                !check.fix.is_empty() && check.fix.iter().all(|step| step.ends_with('.')),
+                "{}",
+                check.code
+            );
             assert!(!check.source.is_empty(), "{}", check.code);
         }
     }

@@ -132,7 +132,8 @@ impl<'a> Gather<'a> {
     }
 
     async fn network(&self, service: &Map<String, Value>) -> Known<crate::aws::account::Network> {
-        let awsvpc = service.get("networkConfiguration").and_then(|network| network.get("awsvpcConfiguration"));
+        let awsvpc =
+            service.get("networkConfiguration").and_then(|network| network.get("awsvpcConfiguration"));
         let subnets: Vec<String> =
             texts(awsvpc.and_then(|awsvpc| awsvpc.get("subnets"))).map(str::to_owned).collect();
         if subnets.is_empty() { Known::NotAsked } else { self.aws.network(&subnets).await }
@@ -227,14 +228,15 @@ impl<'a> Gather<'a> {
             .flat_map(|container| container.env_files())
             .filter(|arn| !ours(arn))
             .collect();
-        let account = match (arns.is_empty(), self.config.env_store.as_ref().and_then(|store| store.owner.clone())) {
-            (true, _) => return BTreeMap::new(),
-            (false, Some(owner)) => owner,
-            (false, None) => match self.aws.caller().await {
-                Known::Is(caller) => caller.account,
-                _ => String::new(),
-            },
-        };
+        let account =
+            match (arns.is_empty(), self.config.env_store.as_ref().and_then(|store| store.owner.clone())) {
+                (true, _) => return BTreeMap::new(),
+                (false, Some(owner)) => owner,
+                (false, None) => match self.aws.caller().await {
+                    Known::Is(caller) => caller.account,
+                    _ => String::new(),
+                },
+            };
         let account = account.as_str();
         let asked = arns.into_iter().filter_map(|arn| Some((arn, s3_object(arn)?))).map(
             |(arn, (_, bucket, key))| async move {

@@ -3,8 +3,8 @@
 
 mod check;
 pub mod checks;
-pub mod demands;
 pub mod coverage;
+pub mod demands;
 mod facts;
 mod gather;
 mod look;

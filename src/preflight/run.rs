@@ -85,7 +85,10 @@ mod tests {
         assert_eq!(reports[0].code, "fargate-task-size");
         assert_eq!((reports[0].problems.len(), reports[0].fix.is_some()), (1, true));
         assert_eq!(reports[1].code, "mutable-image-tag");
-        assert_eq!((reports[2].code.as_str(), reports[2].result), ("cluster-active", CheckResult::NotChecked));
+        assert_eq!(
+            (reports[2].code.as_str(), reports[2].result),
+            ("cluster-active", CheckResult::NotChecked)
+        );
         let summary = PreflightSummary::of(&reports, 7);
         assert_eq!((summary.errors, summary.warnings, summary.not_checked), (1, 1, 1));
         assert_eq!(summary.permissions, ["ecs:DescribeClusters"]);

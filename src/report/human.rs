@@ -130,6 +130,11 @@ impl Human {
                 }
                 lines
             }
+            Event::PreflightFinished(summary) => {
+                let checks = service.map(|service| service.checks.as_slice()).unwrap_or_default();
+                let lines = super::preflight::lines(checks, summary).into_iter();
+                lines.flat_map(|(mark, line)| self.marked(mark, name, line)).collect()
+            }
             Event::EnvFileChecked(check) if check.container.is_none() => of_check(check, style),
             Event::EnvFileChecked(check) => {
                 of_file(check).into_iter().flat_map(|(mark, line)| self.marked(mark, name, line)).collect()

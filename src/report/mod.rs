@@ -28,6 +28,7 @@ mod logs;
 mod measured;
 mod plain;
 mod plan;
+mod preflight;
 mod record;
 pub mod replay;
 mod reporter;

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::line::Line;
 use super::logs;
+use super::preflight;
 use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
 use super::summary::summary;
@@ -81,6 +82,11 @@ impl Plain {
                 let told = variables.iter().flat_map(|of| of_container(of, false, self.style));
                 lines.extend(told.map(|line| line.indent(2)));
                 lines
+            }
+            Event::PreflightFinished(summary) => {
+                let service = record.service.as_deref().and_then(|name| state.service(name));
+                let checks = service.map(|service| service.checks.as_slice()).unwrap_or_default();
+                preflight::plain(checks, summary)
             }
             Event::EnvFileChecked(check) => {
                 let lines = of_file(check).into_iter();

@@ -1,7 +1,7 @@
 //! What is said of the checks before a change: problems first, then what could not be told, then a count.
 
 use super::line::Line;
-use super::style::{Mark, Style, Tone};
+use super::style::{Mark, Tone};
 use super::text::{count, duration};
 use crate::event::{CheckProblem, CheckReport, CheckResult, CheckSeverity, PreflightSummary};
 
@@ -69,13 +69,14 @@ fn not_checked(checks: &[CheckReport], summary: &PreflightSummary) -> Line {
 }
 
 /// The same for a log: one text a line.
-pub(super) fn plain(checks: &[CheckReport], summary: &PreflightSummary, _style: Style) -> Vec<Line> {
+pub(super) fn plain(checks: &[CheckReport], summary: &PreflightSummary) -> Vec<Line> {
     let lines = lines(checks, summary).into_iter();
     lines.map(|(mark, line)| if mark == Mark::Info { line.indent(2) } else { line }).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::style::Style;
     use super::*;
 
     fn check(code: &str, result: CheckResult) -> CheckReport {
@@ -93,7 +94,7 @@ mod tests {
     fn text(checks: &[CheckReport]) -> String {
         let summary = PreflightSummary::of(checks, 400);
         let style = Style { color: false, unicode: true, width: None };
-        super::super::line::render_all(&plain(checks, &summary, style), style)
+        super::super::line::render_all(&plain(checks, &summary), style)
     }
 
     #[test]
@@ -104,13 +105,15 @@ mod tests {
 
     #[test]
     fn problems_come_first_with_their_fix_and_then_what_is_not_known() {
-        let problem = |severity| CheckProblem { severity, subject: "subnet a".into(), message: "no way".into() };
+        let problem =
+            |severity| CheckProblem { severity, subject: "subnet a".into(), message: "no way".into() };
         let mut refused = check("no-route-to-ecr", CheckResult::Problems);
         refused.problems = vec![problem(CheckSeverity::Error), problem(CheckSeverity::Warning)];
         refused.fix = Some("Give it one.".into());
         let mut unknown = check("cluster-active", CheckResult::NotChecked);
         unknown.permissions = vec!["ecs:DescribeClusters".into()];
-        let all = [refused, unknown, check("spot-only", CheckResult::Skipped), check("b", CheckResult::Passed)];
+        let all =
+            [refused, unknown, check("spot-only", CheckResult::Skipped), check("b", CheckResult::Passed)];
         insta::assert_snapshot!(text(&all), @r"
         error no-route-to-ecr: subnet a: no way
         warning no-route-to-ecr: subnet a: no way

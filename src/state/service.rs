@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{NativeState, PackedState, PushDone, PushState};
 use crate::event::{
-    Change, CheckReport, CheckResult, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding, PreflightSummary, RollbackBy, ServiceReport,
-    TaskState, Verdict,
+    Change, CheckReport, CheckResult, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding,
+    PreflightSummary, RollbackBy, ServiceReport, TaskState, Verdict,
 };
 
 /// Everything that is known about one service of a run.

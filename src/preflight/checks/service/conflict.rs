@@ -36,9 +36,12 @@ fn run(input: &Input<'_>) -> Outcome {
         let subject = format!("service {}", input.live.name);
         match input.config.on_conflict {
             OnConflict::Fail => {
-                tally.refusal(subject, format!("its deployment {id} is under way, and --on-conflict is fail"));
+                tally
+                    .refusal(subject, format!("its deployment {id} is under way, and --on-conflict is fail"));
             }
-            OnConflict::Wait => tally.problem(subject, format!("its deployment {id} is under way and is waited for")),
+            OnConflict::Wait => {
+                tally.problem(subject, format!("its deployment {id} is under way and is waited for"))
+            }
             OnConflict::Replace => {
                 tally.problem(subject, format!("its deployment {id} is under way and would be superseded"));
             }

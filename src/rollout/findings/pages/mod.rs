@@ -1,6 +1,7 @@
 //! What is known of a code at length: `landfall explain CODE` and `docs/findings/CODE.md`.
 
 mod aws;
+mod checks;
 mod env_files;
 mod markdown;
 mod page;

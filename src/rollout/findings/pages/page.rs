@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{aws, env_files};
+use super::{aws, checks, env_files};
 
 /// What is known of one code. Texts are plain; what stands in backticks is code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,6 +33,7 @@ pub struct Page {
 pub fn pages() -> Vec<Page> {
     let mut pages = aws::pages();
     pages.extend(env_files::pages());
+    pages.extend(checks::pages());
     pages
 }
 
