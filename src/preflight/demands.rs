@@ -204,7 +204,8 @@ pub fn key_demands(input: &Input<'_>) -> Vec<Demand> {
     let mut list = List { demands: Vec::new() };
     for (arn, secret) in &input.facts.secrets {
         if let Known::Is(secret) = secret
-            && let Some(key) = &secret.kms_key
+            // A policy is simulated for an ARN, and an alias is none.
+            && let Some(key) = secret.kms_key.as_deref().filter(|key| key.starts_with("arn:"))
         {
             list.add(&principal, "kms:Decrypt", key, format!("decrypts the secret {arn}"));
         }

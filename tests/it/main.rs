@@ -23,6 +23,7 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
+mod preflight;
 mod probe;
 mod proxy;
 mod push;

@@ -54,7 +54,9 @@ pub fn serve(sandbox: &Sandbox, definition: &Value, more: &Value) {
         "desiredCount": 1,
         "launchType": "FARGATE",
         "networkConfiguration": {
-            "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"] }
+            "awsvpcConfiguration": {
+                "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED"
+            }
         }
     });
     lay_over(&mut service, more);

@@ -197,7 +197,6 @@ impl Ministack {
                 json!({
                     "family": name, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
                     "cpu": "256", "memory": "512",
-                    "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/exec"),
                     "containerDefinitions": containers
                 }),
             )

@@ -75,7 +75,9 @@ impl Service {
                 "taskDefinition": "app:1",
                 "desiredCount": self.desired,
                 "launchType": "FARGATE",
-                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"] } },
+                "networkConfiguration": { "awsvpcConfiguration": {
+                    "subnets": ["subnet-0a", "subnet-0b"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED",
+                } },
                 "loadBalancers": balancers,
                 "deploymentConfiguration": {
                     "minimumHealthyPercent": self.minimum_healthy_percent,
@@ -104,7 +106,6 @@ impl Service {
             "networkMode": "awsvpc",
             "cpu": "256",
             "memory": "512",
-            "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
             "containerDefinitions": [container],
         })
     }

@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
 };
 
 /// Below this many seconds, a program that says nothing of its start may well be too slow.
-const SHORT: u64 = 20;
+const SHORT: u64 = 10;
 
 fn run(input: &Input<'_>) -> Outcome {
     let balancers = input.balancers();
@@ -75,10 +75,10 @@ mod tests {
         let said = problem(&CHECK, |world| {
             world.service["healthCheckGracePeriodSeconds"] = json!(0);
             world.container()["healthCheck"]["startPeriod"] = json!(0);
-            world.target_group().interval_s = 5;
+            world.target_group().interval_s = 3;
         });
         assert!(
-            said.ends_with("15 s, and the grace period is 0 s; container app may need longer to start"),
+            said.ends_with("9 s, and the grace period is 0 s; container app may need longer to start"),
             "{said}"
         );
     }
