@@ -16,7 +16,7 @@ impl Element {
     ///
     /// # Errors
     /// A sentence for a person, where it is not XML or ends early.
-    pub(super) fn parse(document: &str) -> Result<Self, String> {
+    pub(in crate::aws) fn parse(document: &str) -> Result<Self, String> {
         let mut reader = Reader::from_str(document);
         // The last one is the element that is open; the first one stands for the document.
         let mut open = vec![Self::default()];
