@@ -10,6 +10,7 @@
 mod canary;
 mod chaos;
 mod cli;
+mod corpus;
 #[cfg(target_os = "linux")]
 mod discard;
 mod e2e;
