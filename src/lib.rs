@@ -28,6 +28,7 @@
 //! | [`report`] | events to human, plain, JSON; views of the state |
 //! | [`error`] | the one error type, and the table of exit codes |
 //! | [`secret`] | a text that no output may show |
+//! | [`wording`] | plurals and lists in sentences |
 
 pub mod aws;
 pub mod cli;
@@ -50,3 +51,4 @@ pub mod secret;
 pub mod state;
 pub mod targets;
 pub mod task_definition;
+pub mod wording;

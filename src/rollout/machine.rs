@@ -7,11 +7,13 @@ use super::conditions::{Awaited, Conditions};
 use super::findings::{Ledger, Sight};
 use super::history::{Absence, History, Leader, says_rollback};
 use super::memory::Memory;
-use super::observation::{Deployment, Observation, Service};
+use super::observation::{Deployment, Observation, Service, Task};
 use super::policy::{Followed, Policy, TargetGroupRef, WaitFor};
+use super::restarts::Restarts;
 use super::stall::{StallClock, waits_for_room};
 use super::zero_downtime::{Meter, millis};
 use crate::event::{Event, Finding, RollbackBy, ZeroDowntime};
+use crate::wording::{count, list};
 
 /// A FAILED deployment whose rollback does not begin within this time and this many observations has none.
 const NO_ROLLBACK_AFTER: Duration = Duration::from_secs(20);
@@ -74,6 +76,7 @@ pub struct Rollout {
     history: History,
     changes: Changes,
     memory: Memory,
+    restarts: Restarts,
     ledger: Ledger,
     meter: Meter,
     stall: StallClock,
@@ -84,6 +87,9 @@ pub struct Rollout {
     standing: String,
     leads: bool,
     awaited: Awaited,
+    unchecked: bool,
+    /// Since when every task has been healthy while ECS watches alarms.
+    baking_since: Option<Duration>,
 }
 
 impl Rollout {
@@ -95,6 +101,7 @@ impl Rollout {
             history: History::new(&followed),
             changes: Changes::new(seen_events),
             memory: Memory::default(),
+            restarts: Restarts::default(),
             ledger: Ledger::default(),
             meter: Meter::new(&followed),
             stall: StallClock::default(),
@@ -105,6 +112,8 @@ impl Rollout {
             standing: String::new(),
             leads: true,
             awaited: Awaited::Service,
+            unchecked: false,
+            baking_since: None,
             followed,
             policy,
         }
@@ -148,6 +157,13 @@ impl Rollout {
     /// How many tasks of the followed deployment meet every condition, and how many are wanted.
     pub fn progress(&self) -> (u32, u32) {
         self.progress
+    }
+
+    /// What was left to ECS's word, where something was, in words.
+    pub fn unchecked(&self) -> Option<&'static str> {
+        self.unchecked.then_some(
+            "which target is which task was not checked (ecs:DescribeContainerInstances is denied)",
+        )
     }
 
     /// How the service stood at the last observation, in one sentence.
@@ -199,7 +215,16 @@ impl Rollout {
         if fresh.tasks {
             self.memory.remember(&self.followed, &observation.tasks);
         }
-        let conditions = Conditions::evaluate(&self.followed, observation);
+        let restarts = match fresh.tasks {
+            true => self.restarts.observe(&self.followed, &observation.tasks, at),
+            false => Vec::new(),
+        };
+        let mut conditions = Conditions::evaluate(&self.followed, observation, &self.restarts);
+        self.unchecked = observation.instances_denied;
+        let starts_to_bake = self.look_for_bake(&conditions, observation);
+        if let Some(words) = self.meanwhile(at) {
+            conditions.explain_progress(&words);
+        }
         self.progress = (u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX), conditions.desired);
         self.standing = standing(&self.followed, &observation.service, &conditions);
         self.awaited = match self.policy.wait_for {
@@ -215,7 +240,9 @@ impl Rollout {
         events.extend(self.changes.tasks(&self.followed, &self.history, &self.memory, observation));
         let news = self.changes.new_service_events(observation);
         events.extend(news.iter().map(|event| Event::ServiceMessage { message: event.message.clone() }));
-        let newly_healthy = self.memory.became_healthy(&self.followed, &conditions.ready, at);
+        events.extend(starts_to_bake);
+        let steadfast = conditions.ready.iter().filter(|id| !self.restarts.is_tainted(id)).cloned().collect();
+        let newly_healthy = self.memory.became_healthy(&self.followed, &steadfast, at);
         if let Some(leader) = leader {
             self.leads = matches!(leader, Leader::Ours(ours) if !ours.is_in("FAILED"));
         }
@@ -228,6 +255,16 @@ impl Rollout {
             other_tasks: self.memory.others(),
         });
         events.extend(findings.into_iter().map(|finding| Event::FindingMade { finding }));
+        for restart in restarts {
+            let finding = self.ledger.restarted(&restart);
+            events.push(Event::ContainerRestarted {
+                task: restart.task,
+                container: restart.container,
+                exit_code: restart.exit_code,
+                restarts: restart.number,
+            });
+            events.push(Event::FindingMade { finding });
+        }
 
         if self.policy.wait_for == WaitFor::Nothing {
             return;
@@ -236,6 +273,41 @@ impl Rollout {
             self.decide(observation, leader, &conditions, events);
         }
         self.check_time(at, &conditions.missing(), events);
+    }
+
+    /// After every task is healthy ECS goes on watching the service's alarms, by default for less than five minutes
+    /// (facts 3.9), and says nothing of it. An event where that begins.
+    fn look_for_bake(&mut self, conditions: &Conditions, observation: &Observation) -> Option<Event> {
+        let ours = observation.service.deployment(&self.followed.deployment_id);
+        let bakes = conditions.healthy()
+            && !self.followed.rules.alarms.is_empty()
+            && ours.is_some_and(|ours| ours.is_in("IN_PROGRESS"));
+        if !bakes {
+            self.baking_since = None;
+            return None;
+        }
+        if self.baking_since.is_some() {
+            return None;
+        }
+        self.baking_since = Some(observation.at);
+        Some(Event::Waiting {
+            elapsed_ms: millis(observation.at),
+            healthy: u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX),
+            desired: conditions.desired,
+            reason: self.meanwhile(observation.at),
+        })
+    }
+
+    /// What ECS does that shows in nothing, in words: watch alarms, and for how long it has.
+    pub fn meanwhile(&self, at: Duration) -> Option<String> {
+        let since = self.baking_since?;
+        let alarms = &self.followed.rules.alarms;
+        let noun = if alarms.len() == 1 { "the alarm" } else { "the alarms" };
+        Some(format!(
+            "every task is healthy, and ECS watches {noun} {} before it completes the deployment (for {} so far)",
+            list(alarms),
+            seconds(at.saturating_sub(since))
+        ))
     }
 
     fn decide(
@@ -280,7 +352,11 @@ impl Rollout {
     fn judge(&mut self, observation: &Observation, conditions: &Conditions, events: &mut Vec<Event>) {
         let at = observation.at;
         let quiet = self.followed.undoes.is_some();
-        let excused = conditions.healthy() || waits_for_room(&self.followed, observation);
+        // A container that has restarted proves itself by standing still.
+        let proving = |task: &Task| self.restarts.trouble(&self.followed, task.id(), at).is_some();
+        let excused = conditions.healthy()
+            || waits_for_room(&self.followed, observation)
+            || observation.tasks.iter().any(|task| !task.is_leaving() && proving(task));
         self.stall.observe(&self.followed, observation, excused);
         if conditions.healthy() && observation.fresh.is_complete() {
             let first = self.healthy_at.is_none();
@@ -298,7 +374,12 @@ impl Rollout {
             }
         }
         let failed = self.ledger.failed_tasks();
-        let left_to_ecs = self.policy.leaves_to_ecs(failed, conditions.desired);
+        // Once early success criteria are met, the circuit breaker protects nothing any more (facts 3.10).
+        let over = observation
+            .service
+            .deployment(&self.followed.deployment_id)
+            .is_some_and(|ours| ours.is_in("COMPLETED"));
+        let left_to_ecs = !over && self.policy.leaves_to_ecs(failed, conditions.desired);
         if let Some(finding) = self.ledger.hopeless(left_to_ecs) {
             let reason = sentence(finding);
             self.fail(reason);
@@ -306,7 +387,8 @@ impl Rollout {
         }
         let allowed = self.policy.failed_tasks_allowed(conditions.desired);
         if failed > allowed as usize && !left_to_ecs {
-            let reason = format!("{failed} tasks failed, and {allowed} are put up with");
+            let verb = if allowed == 1 { "is" } else { "are" };
+            let reason = format!("{} failed, and {allowed} {verb} put up with", count(failed, "task"));
             self.fail(self.with_cause(reason));
             return;
         }
@@ -459,16 +541,11 @@ fn standing(followed: &Followed, service: &Service, conditions: &Conditions) -> 
         Some(ours) if ours.is_in("FAILED") => {
             format!("the deployment of {revision} FAILED; {}", conditions.missing())
         }
-        _ if conditions.steady() && conditions.desired == 0 => {
-            format!("{revision} is steady, and no task is wanted")
-        }
-        _ if conditions.steady() => {
-            format!(
-                "{revision} is steady: {} of {} tasks healthy",
-                conditions.ready.len(),
-                conditions.desired
-            )
-        }
+        _ if conditions.steady() && conditions.desired == 0 => match followed.rules.daemon {
+            true => format!("{revision} is steady, and no container instance is there for its tasks"),
+            false => format!("{revision} is steady, and no task is wanted"),
+        },
+        _ if conditions.steady() => format!("{revision} is steady: {}", conditions.healthy_count()),
         _ if conditions.healthy() => {
             format!("{revision} is healthy, and earlier deployments are not gone: {}", conditions.missing())
         }

@@ -69,19 +69,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         fix: &["Wait: ECS tries again."],
         ..Entry::row("ecs-throttled", &["E8"], Transient)
     },
-    Entry {
-        scope: Scope::Event,
-        patterns: &[all(&[
-            "unable to stop or start tasks during a deployment because of the service deployment \
-             configuration",
-        ])],
-        title: "minimumHealthyPercent and maximumPercent allow neither a stop nor a start",
-        cause: "With this desired count the two percentages leave no room for one task more or less.",
-        fix: &[
-            "Raise maximumPercent or lower minimumHealthyPercent in the service's deployment configuration.",
-        ],
-        ..Entry::row("deployment-percent-blocked", &["E10"], AtOnce)
-    },
+    BLOCKED,
     Entry {
         patterns: &[
             all(&["awsserviceroleforecs"]),
@@ -220,3 +208,17 @@ pub(super) const GENERIC: &[Entry] = &[
         ..Entry::row("task-launch-failed", &["E11"], Transient)
     },
 ];
+
+/// The arithmetic confirms this one, or takes its certainty away.
+pub(super) const BLOCKED: Entry = Entry {
+    scope: Scope::Event,
+    patterns: &[all(&[
+        "unable to stop or start tasks during a deployment because of the service deployment \
+         configuration",
+    ])],
+    title: "minimumHealthyPercent and maximumPercent allow neither a stop nor a start",
+    cause: "With this desired count the two percentages leave no room for one task more or less. Where the
+            arithmetic on them does not agree, the text alone ends no rollout.",
+    fix: &["Raise maximumPercent or lower minimumHealthyPercent in the service's deployment configuration."],
+    ..Entry::row("deployment-percent-blocked", &["E10"], AtOnce)
+};

@@ -129,7 +129,7 @@ pub async fn watch_native(
             last_word = Instant::now();
             let (healthy, desired) = rollout.progress();
             let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            events.emit(Event::Waiting { elapsed_ms, healthy, desired });
+            events.emit(Event::Waiting { elapsed_ms, healthy, desired, reason: None });
         }
         tokio::time::sleep_until(watching.next_tick(pause)).await;
     }
