@@ -9,7 +9,7 @@ use super::entry::{Class, Entry, Scope};
 use super::exit_codes::exit_code;
 use super::general::{FAILED, STALLED, UNKNOWN};
 use super::health::ELB;
-use super::placement::BLOCKED;
+use super::placement::{BLOCKED, NO_INSTANCES};
 use crate::event::Finding;
 use crate::rollout::observation::{Observation, ServiceEvent, Task};
 use crate::rollout::policy::Followed;
@@ -228,6 +228,13 @@ impl Ledger {
         let mut diagnosis = event(&said.message)?;
         if diagnosis.entry.code == BLOCKED.code {
             check_blocked(&mut diagnosis, sight);
+        }
+        // On instances of one's own, room may come when old tasks leave: their ports, their memory.
+        let on_instances = || sight.observation.tasks.iter().any(|task| task.container_instance.is_some());
+        if diagnosis.entry.code == NO_INSTANCES.code && on_instances() {
+            diagnosis.entry.class = Class::Transient;
+            diagnosis.finding.class = Class::Transient.reported();
+            diagnosis.finding.evidence.push("the service has tasks on container instances".to_owned());
         }
         match task_in(&said.message) {
             Some(id) if sight.other_tasks.contains(id) => None,
