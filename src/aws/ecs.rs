@@ -283,8 +283,12 @@ pub(super) fn live_service(found: sdk::Service) -> LiveService {
                 maximum,
             ),
             daemon,
+            // A strategy that ECS carries out in stages tells of its bake time as a stage.
             alarms: configuration
                 .as_ref()
+                .filter(|configuration| {
+                    configuration.strategy.as_ref().is_none_or(|strategy| strategy.as_str() == "ROLLING")
+                })
                 .and_then(|configuration| configuration.alarms.as_ref())
                 .filter(|alarms| alarms.enable)
                 .map(|alarms| alarms.alarm_names.clone())

@@ -11,7 +11,7 @@ use crate::envfile::{Content, Sources, compare};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, ContainerVariables};
 use crate::image::Variant;
-use crate::rollout::{bounds, is_blocked};
+use crate::rollout::{Deployment, bounds, is_blocked};
 use crate::secret::Secret;
 use crate::task_definition::{EnvFileSlot, TaskDefinition, differences};
 use crate::wording;
@@ -104,8 +104,17 @@ fn action_for_same(live: &LiveService) -> Action {
     match primary {
         Some(primary) if primary.is_in("IN_PROGRESS") => Action::Follow(primary.id.clone()),
         Some(primary) if primary.is_in("FAILED") => Action::Redeploy,
+        // By early success criteria ECS says COMPLETED before every task is up (facts 3.10).
+        Some(primary) if live.rules.early_success.is_some() && is_short(primary, live) => {
+            Action::Follow(primary.id.clone())
+        }
         _ => Action::Nothing,
     }
+}
+
+/// Whether tasks of it are missing.
+fn is_short(primary: &Deployment, live: &LiveService) -> bool {
+    primary.running < live.service.desired_count || primary.pending > 0
 }
 
 fn edit(definition: &mut TaskDefinition, container: &ContainerConfig, snapshot: &Snapshot) -> Result<()> {

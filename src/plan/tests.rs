@@ -10,7 +10,7 @@ use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;
 use crate::image::Variant;
-use crate::rollout::{TargetGroupRef, TargetKind};
+use crate::rollout::{EarlySuccess, TargetGroupRef, TargetKind};
 use crate::secret::Secret;
 use crate::task_definition::TaskDefinition;
 
@@ -112,6 +112,19 @@ fn a_revision_that_an_interrupted_run_left_behind_is_used() {
     snapshot.latest = Some((arn.clone(), definition(NEW)));
     let plan = plan(&config(), &snapshot).unwrap();
     assert_eq!((plan.revision, plan.action), (Revision::Existing(arn), Action::Update));
+}
+
+#[test]
+fn a_deployment_that_ecs_completed_early_is_followed_while_tasks_are_missing() {
+    for (early, running, follows) in [(true, 1, true), (true, 2, false), (false, 1, false)] {
+        let mut snapshot = snapshot(OLD);
+        snapshot.live = LiveService::testing(&[(LIVE, Some("COMPLETED"))]);
+        snapshot.live.service.deployments[0].running = running;
+        snapshot.live.rules.early_success =
+            early.then_some(EarlySuccess { healthy_percent: 50, deferred: false });
+        let plan = plan(&config(), &snapshot).unwrap();
+        assert_eq!(matches!(plan.action, Action::Follow(_)), follows, "{early} {running}");
+    }
 }
 
 #[test]

@@ -50,8 +50,8 @@ pub(super) struct Eyes<'a> {
     tasks: BTreeMap<String, Known>,
     tasks_at: Option<Instant>,
     targets: Vec<Option<(TargetGroupHealth, Instant)>>,
-    /// Container instance -> id of its EC2 instance; one of a host of another kind has none.
-    instances: BTreeMap<String, Option<String>>,
+    /// Container instance -> id of its EC2 instance. One that AWS does not know yet is asked for again.
+    instances: BTreeMap<String, String>,
     instances_denied: bool,
 }
 
@@ -268,7 +268,7 @@ impl<'a> Eyes<'a> {
 
     fn take_instances(&mut self, answer: Result<Vec<(String, Option<String>)>>, going: &mut Going) {
         match answer {
-            Ok(found) => self.instances.extend(found),
+            Ok(found) => self.instances.extend(found.into_iter().filter_map(|(arn, id)| Some((arn, id?)))),
             // Nothing else needs that permission: the rest of the rollout can be seen without it.
             Err(error) if error.to_string().contains("AccessDenied") => {
                 (self.instances_denied, going.instances_denied) = (true, true);
@@ -359,7 +359,7 @@ impl<'a> Eyes<'a> {
             .filter_map(|known| known.task.clone())
             .map(|task| {
                 let instance = task.container_instance.as_ref().and_then(|arn| self.instances.get(arn));
-                Task { ec2_instance: instance.cloned().flatten(), ..task }
+                Task { ec2_instance: instance.cloned(), ..task }
             })
             .collect();
         let seen = Seen {

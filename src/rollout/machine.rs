@@ -1,23 +1,22 @@
 //! The state machine of a rollout: one observation in, events out, and an outcome in the end.
 
+mod back;
+mod bake;
+
 use std::time::Duration;
 
 use super::changes::Changes;
 use super::conditions::{Awaited, Conditions};
 use super::findings::{Ledger, Sight};
-use super::history::{Absence, History, Leader, says_rollback};
+use super::history::{Absence, History, Leader};
 use super::memory::Memory;
 use super::observation::{Deployment, Observation, Service, Task};
 use super::policy::{Followed, Policy, TargetGroupRef, WaitFor};
 use super::restarts::Restarts;
 use super::stall::{StallClock, waits_for_room};
 use super::zero_downtime::{Meter, millis};
-use crate::event::{Event, Finding, RollbackBy, ZeroDowntime};
-use crate::wording::{count, list};
-
-/// A FAILED deployment whose rollback does not begin within this time and this many observations has none.
-const NO_ROLLBACK_AFTER: Duration = Duration::from_secs(20);
-const NO_ROLLBACK_OBSERVATIONS: u32 = 3;
+use crate::event::{Event, Finding, ZeroDowntime};
+use crate::wording::count;
 
 /// How a rollout ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,41 +274,6 @@ impl Rollout {
         self.check_time(at, &conditions.missing(), events);
     }
 
-    /// After every task is healthy ECS goes on watching the service's alarms, by default for less than five minutes
-    /// (facts 3.9), and says nothing of it. An event where that begins.
-    fn look_for_bake(&mut self, conditions: &Conditions, observation: &Observation) -> Option<Event> {
-        let ours = observation.service.deployment(&self.followed.deployment_id);
-        let bakes = conditions.healthy()
-            && !self.followed.rules.alarms.is_empty()
-            && ours.is_some_and(|ours| ours.is_in("IN_PROGRESS"));
-        if !bakes {
-            self.baking_since = None;
-            return None;
-        }
-        if self.baking_since.is_some() {
-            return None;
-        }
-        self.baking_since = Some(observation.at);
-        Some(Event::Waiting {
-            elapsed_ms: millis(observation.at),
-            healthy: u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX),
-            desired: conditions.desired,
-            reason: self.meanwhile(observation.at),
-        })
-    }
-
-    /// What ECS does that shows in nothing, in words: watch alarms, and for how long it has.
-    pub fn meanwhile(&self, at: Duration) -> Option<String> {
-        let since = self.baking_since?;
-        let alarms = &self.followed.rules.alarms;
-        let noun = if alarms.len() == 1 { "the alarm" } else { "the alarms" };
-        Some(format!(
-            "every task is healthy, and ECS watches {noun} {} before it completes the deployment (for {} so far)",
-            list(alarms),
-            seconds(at.saturating_sub(since))
-        ))
-    }
-
     fn decide(
         &mut self,
         observation: &Observation,
@@ -398,96 +362,6 @@ impl Rollout {
             events.push(Event::FindingMade { finding });
             let reason = format!("nothing has changed for {}: {missing}", seconds(self.stall.idle(at)));
             self.fail(self.with_cause(reason));
-        }
-    }
-
-    /// FAILED comes of the circuit breaker or an alarm, and a rollback follows where one is configured
-    /// (facts 3.6, 3.8, 3.9).
-    fn failed_by_ecs(&mut self, ours: &Deployment, at: Duration, events: &mut Vec<Event>) {
-        let said = ours.rollout_state_reason.as_deref().filter(|text| !text.is_empty());
-        let reason = match said {
-            Some(text) => format!("ECS marked the deployment FAILED ({})", text.trim_end_matches('.')),
-            None => "ECS marked the deployment FAILED".to_owned(),
-        };
-        if let Some(finding) = self.ledger.deployment_failed(&reason) {
-            events.push(Event::FindingMade { finding });
-        }
-        let (since, observations) = match &self.phase {
-            Phase::Failed { since, observations, .. } => (*since, observations + 1),
-            _ => (at, 1),
-        };
-        if observations >= NO_ROLLBACK_OBSERVATIONS && at.saturating_sub(since) >= NO_ROLLBACK_AFTER {
-            self.fail(self.with_cause(reason));
-        } else {
-            self.phase = Phase::Failed { since, observations, reason };
-        }
-    }
-
-    fn begin_rollback(&mut self, primary: &Deployment, ours: Option<&Deployment>, events: &mut Vec<Event>) {
-        let said = |deployment: Option<&Deployment>| {
-            deployment.and_then(|d| d.rollout_state_reason.clone()).filter(|text| !text.is_empty())
-        };
-        let reason = match &self.phase {
-            Phase::Failed { reason, .. } => reason.clone(),
-            _ => said(ours.filter(|ours| ours.is_in("FAILED")))
-                .or_else(|| said(Some(primary)))
-                .unwrap_or_else(|| "ECS put the service back".to_owned()),
-        };
-        if let Some(finding) = self.ledger.deployment_failed(&reason) {
-            events.push(Event::FindingMade { finding });
-        }
-        events.push(Event::RollbackStarted {
-            by: RollbackBy::Ecs,
-            task_definition: primary.task_definition.clone(),
-            reason: self.with_cause(reason),
-        });
-        self.phase = Phase::RollingBack {
-            deployment: primary.id.clone(),
-            task_definition: primary.task_definition.clone(),
-        };
-    }
-
-    fn follow_rollback(&mut self, id: &str, leader: Leader<'_>, service: &Service, events: &mut Vec<Event>) {
-        let Some(primary) = service.primary() else { return };
-        if primary.id != id {
-            match leader {
-                // The rollback itself was rolled back to something older still.
-                Leader::Rollback(next) if says_rollback(next) => self.begin_rollback(next, None, events),
-                Leader::Rollback(next) | Leader::Other(next) if self.history.is_newer(&next.id) => {
-                    self.end_rollback(false, events);
-                    self.superseded_by(next);
-                }
-                // Anything else is an answer from before.
-                _ => {}
-            }
-            return;
-        }
-        if primary.is_in("FAILED") {
-            self.end_rollback(false, events);
-            let reason = format!("ECS's rollback to {} failed, too", primary.task_definition);
-            self.fail(self.with_cause(reason));
-            return;
-        }
-        let done = match primary.rollout_state {
-            Some(_) => primary.is_in("COMPLETED"),
-            None => {
-                service.deployments.iter().all(|other| other.id == primary.id || other.status == "INACTIVE")
-            }
-        };
-        if done && primary.running == service.desired_count && primary.pending == 0 {
-            let task_definition = primary.task_definition.clone();
-            self.end_rollback(true, events);
-            self.outcome = Some(Outcome::RolledBackByEcs { task_definition, complete: true });
-        }
-    }
-
-    fn end_rollback(&self, complete: bool, events: &mut Vec<Event>) {
-        if let Phase::RollingBack { task_definition, .. } = &self.phase {
-            events.push(Event::RollbackFinished {
-                by: RollbackBy::Ecs,
-                task_definition: task_definition.clone(),
-                complete,
-            });
         }
     }
 

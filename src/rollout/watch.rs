@@ -59,7 +59,7 @@ pub async fn watch(
             }
             events.emit_all(news);
             if look.instances_denied {
-                events.warn(UNSEEN.to_owned(), Some(UNSEEN_HINT));
+                tell_unseen(events);
             }
             if let Some(outcome) = rollout.outcome() {
                 return Ok(outcome.clone());
@@ -80,6 +80,11 @@ pub async fn watch(
         }
         tokio::time::sleep_until(watching.next_tick(pause)).await;
     }
+}
+
+/// Targets of type `instance` cannot be told apart.
+pub(super) fn tell_unseen(events: &Emitter) {
+    events.warn(UNSEEN.to_owned(), Some(UNSEEN_HINT));
 }
 
 /// One whole look. `started` is what its time counts from.
