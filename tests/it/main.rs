@@ -30,5 +30,6 @@ mod rollback;
 mod rollouts;
 mod sandbox;
 mod simulated;
+mod stage;
 mod status;
 mod support;
