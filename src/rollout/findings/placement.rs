@@ -199,8 +199,7 @@ pub(super) const BLOCKED: Entry = Entry {
          configuration",
     ])],
     title: "minimumHealthyPercent and maximumPercent allow neither a stop nor a start",
-    cause: "With this desired count the two percentages leave no room for one task more or less. Where the
-            arithmetic on them does not agree, the text alone ends no rollout.",
+    cause: "With this desired count the two percentages leave no room for one task more or less.",
     fix: &["Raise maximumPercent or lower minimumHealthyPercent in the service's deployment configuration."],
     ..Entry::row("deployment-percent-blocked", &["E10"], AtOnce)
 };
