@@ -106,10 +106,7 @@ fn what_is_no_restart_is_not_counted() {
 #[test]
 fn a_restarted_container_counts_as_healthy_when_it_has_outlasted_the_attempt_period() {
     let mut world = world();
-    let mut run = Run::new(
-        Followed { ..restarting(&world) },
-        Policy { stall_timeout: Duration::from_secs(20), ..policy() },
-    );
+    let mut run = Run::new(restarting(&world), Policy { stall_timeout: Duration::from_secs(20), ..policy() });
     run.see(&world, 1);
     replace(&mut world, 1);
     world.succeed();
