@@ -30,6 +30,7 @@
 //! | [`error`] | the one error type, and the table of exit codes |
 //! | [`shape`] | whether a file has the form that ECS takes, with line and column |
 //! | [`secret`] | a text that no output may show |
+//! | [`wording`] | plurals and lists in sentences |
 
 pub mod aws;
 pub mod cli;
@@ -54,3 +55,4 @@ pub mod shape;
 pub mod state;
 pub mod targets;
 pub mod task_definition;
+pub mod wording;

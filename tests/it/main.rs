@@ -19,6 +19,7 @@ mod env_lifecycle;
 mod env_store;
 mod explain;
 mod images;
+mod kinds;
 mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
