@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{RollOut, short};
+use super::{INTERRUPTED, RollOut, short};
 use crate::aws::LiveService;
 use crate::config::WaitFor;
 use crate::emit::StepTimer;
 use crate::error::Result;
 use crate::event::{Event, RollbackBy, Step, Verdict};
 use crate::rollout::{
-    LogEvidence, Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, follow_rollback,
-    watch_native,
+    LogEvidence, Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, find_native,
+    follow_rollback, watch_native,
 };
+
+/// So many looks find a service deployment that was made a moment before an interrupt.
+const INTERRUPT_LOOKS: u32 = 3;
 
 impl RollOut<'_> {
     /// What follows the service deployment, where the service's strategy has one with stages. Asked before
@@ -52,7 +55,8 @@ impl RollOut<'_> {
         }
     }
 
-    /// Follows a service deployment to a verdict.
+    /// Follows a service deployment to a verdict. `None` where the run was interrupted and ECS told to put the service
+    /// back for that.
     pub(super) async fn roll_out_native(
         &self,
         rollout: &mut Rollout,
@@ -60,11 +64,17 @@ impl RollOut<'_> {
         started: Instant,
         step: StepTimer<'_>,
         logs: &mut LogEvidence<'_>,
-    ) -> Result<(Verdict, String)> {
+    ) -> Result<Option<(Verdict, String)>> {
         let service = &self.config.service;
-        let end =
-            watch_native(self.watching, service, rollout, &mut native, self.events, started, logs).await?;
-        Ok(match end {
+        let end = tokio::select! {
+            end = watch_native(self.watching, service, rollout, &mut native, self.events, started, logs) => Some(end?),
+            () = self.interrupted() => None,
+        };
+        let Some(end) = end else {
+            self.stop_for_interrupt(rollout, native).await?;
+            return Ok(None);
+        };
+        Ok(Some(match end {
             NativeEnd::Native(NativeOutcome::Succeeded) => {
                 step.finish();
                 let reason = match native.followed().until_healthy {
@@ -105,7 +115,37 @@ impl RollOut<'_> {
                 }
                 self.judge(rollout, outcome).await
             }
-        })
+        }))
+    }
+
+    /// The run is interrupted: has ECS put the service back, and looks at it for as long as the run lasts.
+    async fn stop_for_interrupt(&self, rollout: &Rollout, mut native: Native) -> Result<()> {
+        let service = &self.config.service;
+        // The interrupt may have come before the service deployment was listed.
+        if !find_native(self.watching, service, &mut native, INTERRUPT_LOOKS).await? {
+            return self.leave_for(rollout).await;
+        }
+        let Some(arn) = native.arn().map(str::to_owned) else { return Ok(()) };
+        if !native.is_under_way() || native.is_rolling_back() {
+            return Ok(());
+        }
+        self.aws.stop_service_deployment(&arn).await?;
+        let good = earlier(&native);
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            reason: INTERRUPTED.to_owned(),
+        });
+        // Whoever interrupts will not wait: `deploy` cuts this short, and ECS goes on by itself.
+        let limit = self.config.timeout;
+        if follow_rollback(self.watching, service, &mut native.undo(), self.events, limit).await? {
+            self.events.emit(Event::RollbackFinished {
+                by: RollbackBy::Landfall,
+                task_definition: good,
+                complete: true,
+            });
+        }
+        Ok(())
     }
 
     /// Has ECS put the service back, and waits until it has.
@@ -130,8 +170,7 @@ impl RollOut<'_> {
         if !native.is_under_way() {
             return not_put_back(format!("there is nothing left to stop: {}", native.standing()));
         }
-        let good = native.followed().earlier_task_definition.clone();
-        let good = good.unwrap_or_else(|| "the service revision before".to_owned());
+        let good = earlier(&native);
         let step = StepTimer::start(self.events, Step::Rollback);
         if let Err(error) = self.aws.stop_service_deployment(&arn).await {
             return not_put_back(format!("going back to {} failed: {error}", short(&good)));
@@ -162,6 +201,12 @@ impl RollOut<'_> {
             ))
         }
     }
+}
+
+/// What the service ran before.
+fn earlier(native: &Native) -> String {
+    let earlier = native.followed().earlier_task_definition.clone();
+    earlier.unwrap_or_else(|| "the service revision before".to_owned())
 }
 
 /// A reason with the main finding, if there is one.

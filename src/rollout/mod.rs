@@ -56,7 +56,7 @@ pub use logs::{ContainerLog, LogPlace, failed, log_of_container, logs_of_task, r
 pub use machine::{Outcome, Rollout};
 pub use native::{
     Hook, Native, NativeEnd, NativeFollowed, NativeObservation, NativeOutcome, RollbackTo, ServiceDeployment,
-    Share, follow_rollback, watch_native,
+    Share, find_native, follow_rollback, watch_native,
 };
 pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,

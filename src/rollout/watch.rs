@@ -9,6 +9,7 @@ use super::cadence::{Cadence, Question};
 use super::evidence::LogEvidence;
 use super::eyes::{Eyes, Part, is_throttling};
 use super::machine::{Outcome, Rollout};
+use super::native::{merge, with_alternates};
 use super::observation::Observation;
 use crate::aws::Watching;
 use crate::emit::Emitter;
@@ -23,7 +24,8 @@ const BLIND_LIMIT: Duration = Duration::from_secs(120);
 const REPEATED: Duration = Duration::from_secs(15);
 
 /// Follows a deployment until the state machine reaches an outcome. `started` is the instant of
-/// `UpdateService`. `logs` is shown every event, and fetches beside the looking.
+/// `UpdateService`. `alternates` are pairs of target groups of which a task is in one, the one that the service names and
+/// the other (facts 4.3). `logs` is shown every event, and fetches beside the looking.
 ///
 /// # Errors
 /// [`ErrorKind::Aws`] where AWS refuses for good (permissions, an expired session) or a part of it cannot be seen
@@ -32,21 +34,22 @@ pub async fn watch(
     watching: &Watching,
     service: &str,
     rollout: &mut Rollout,
+    alternates: &[(String, String)],
     events: &Emitter,
     started: Instant,
     mut logs: Option<&mut LogEvidence<'_>>,
 ) -> Result<Outcome> {
-    let groups = rollout.target_groups().to_vec();
+    let groups = with_alternates(rollout.target_groups(), alternates);
     let mut eyes = Eyes::new(watching, service, &groups);
     let mut cadence = Cadence::new();
     let _counted = watching.join();
     let mut troubles = Troubles::default();
     let mut last_word = started;
     loop {
-        let question = cadence.question(started.elapsed(), rollout.awaited());
+        let question = cadence.question(started.elapsed(), rollout.awaited()).with_alternates(alternates);
         let look = eyes.look(question, started).await;
         if let Some(observation) = look.observation {
-            let news = rollout.observe(observation);
+            let news = rollout.observe(merge(observation, alternates));
             if !news.is_empty() {
                 last_word = Instant::now();
             }

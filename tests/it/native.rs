@@ -90,6 +90,22 @@ impl Stage {
         tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
     }
 
+    /// Starts it in the background.
+    fn start(&self, args: &[&str]) -> Background {
+        let mut child = self.landfall(args).into_command().stdout(Stdio::piped()).spawn().expect("it starts");
+        let id = child.id();
+        let lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+        let reader = tokio::task::spawn_blocking(move || {
+            for line in lines.lines() {
+                let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+                let _ = sender.send(event);
+            }
+            child.wait().expect("it ends").code()
+        });
+        Background { id, events, reader }
+    }
+
     /// The revisions that the running tasks have.
     fn revisions(&self) -> Vec<String> {
         let tasks = self.sandbox.running_tasks("demo", "web");
@@ -99,6 +115,41 @@ impl Stage {
             .collect();
         revisions.dedup();
         revisions
+    }
+}
+
+/// A run in the background.
+struct Background {
+    id: u32,
+    events: tokio::sync::mpsc::UnboundedReceiver<Value>,
+    reader: tokio::task::JoinHandle<Option<i32>>,
+}
+
+impl Background {
+    /// Waits for the next event of this kind.
+    async fn until(&mut self, name: &str) -> Value {
+        loop {
+            let event = self.events.recv().await.unwrap_or_else(|| panic!("it ends without {name}"));
+            if event["event"] == name {
+                return event;
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn interrupt(&self) {
+        let killed = std::process::Command::new("kill").args(["-INT", &self.id.to_string()]).status();
+        assert!(killed.expect("kill runs").success());
+    }
+
+    /// Waits for the end; the last event.
+    async fn end(mut self, code: i32) -> Value {
+        let mut last = Value::Null;
+        while let Some(event) = self.events.recv().await {
+            last = event;
+        }
+        assert_eq!(self.reader.await.expect("it was read"), Some(code), "{last}");
+        last
     }
 }
 
@@ -185,23 +236,8 @@ async fn answered(stage: &Stage, action: &str, code: i32) -> Value {
     let none = stage.run(&["continue"]).await.expect_code(3);
     assert!(none.all().contains("no service deployment of web is paused"), "{}", none.all());
 
-    let deploy = stage.landfall(&["deploy", "-e", "A=1"]);
-    let mut child = deploy.into_command().stdout(Stdio::piped()).spawn().expect("it starts");
-    let lines = BufReader::new(child.stdout.take().expect("a pipe"));
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let reader = tokio::task::spawn_blocking(move || {
-        for line in lines.lines() {
-            let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
-            let _ = sender.send(event);
-        }
-        child.wait().expect("it ends").code()
-    });
-    let paused = loop {
-        let event = receiver.recv().await.expect("it pauses before it ends");
-        if event["event"] == "paused" {
-            break event;
-        }
-    };
+    let mut deploy = stage.start(&["deploy", "-e", "A=1"]);
+    let paused = deploy.until("paused").await;
     assert_eq!(paused["stage"], "PRE_PRODUCTION_TRAFFIC_SHIFT");
     assert!(paused["how"].as_str().expect("how").contains("`landfall continue web`"), "{paused}");
     assert_eq!(paused["timeout_action"], "ROLLBACK");
@@ -216,12 +252,7 @@ async fn answered(stage: &Stage, action: &str, code: i32) -> Value {
     assert!(reason.contains("was paused at PRE_PRODUCTION_TRAFFIC_SHIFT"), "{reason}");
     assert_eq!(writes(&went_on.report()), ["ecs:ContinueServiceDeployment"]);
 
-    assert_eq!(reader.await.expect("it was read"), Some(code));
-    let mut last = Value::Null;
-    while let Some(event) = receiver.recv().await {
-        last = event;
-    }
-    last
+    deploy.end(code).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,6 +309,36 @@ async fn what_cannot_succeed_is_stopped_and_rolled_back() {
         assert_eq!(service["rolled_back_to"], service["previous_task_definition"], "{scenario}");
         assert_eq!(stage.revisions(), ["web:1"], "{scenario}");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_has_ecs_go_back_where_that_is_wanted() {
+    let configuration = json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 600 });
+    // The sooner one comes before the service deployment is known.
+    for event in ["service_updated", "baking"] {
+        let stage = Stage::with(Scenario::Healthy, &configuration).await;
+        let mut deploy = stage.start(&["deploy", "-e", "A=1", "--on-interrupt", "rollback"]);
+        deploy.until(event).await;
+        deploy.interrupt();
+        let started = deploy.until("rollback_started").await;
+        assert_eq!(started["reason"], "the run was interrupted", "{started}");
+        let report = deploy.end(130).await;
+        let reason = report["services"][0]["reason"].as_str().expect("a reason").to_owned();
+        assert!(reason.contains("web:1"), "{event}: {report}");
+        let calls = api_calls(&report);
+        assert_eq!((calls["ecs:UpdateService"], calls["ecs:StopServiceDeployment"]), (1, 1), "{calls:?}");
+        stage.sandbox.settle().expect("it is steady");
+        assert_eq!(stage.revisions(), ["web:1"], "{event}");
+    }
+    // Otherwise ECS goes on with its stages.
+    let stage = Stage::with(Scenario::Healthy, &configuration).await;
+    let mut deploy = stage.start(&["deploy", "-e", "A=1"]);
+    deploy.until("baking").await;
+    deploy.interrupt();
+    let report = deploy.end(130).await;
+    assert_eq!(api_calls(&report).get("ecs:StopServiceDeployment"), None);
+    assert!(stage.revisions().contains(&"web:2".to_owned()), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

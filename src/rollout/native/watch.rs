@@ -13,7 +13,7 @@ use crate::aws::Watching;
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{Event, RollbackBy};
-use crate::rollout::cadence::{Cadence, Groups, Question};
+use crate::rollout::cadence::{Cadence, Question};
 use crate::rollout::evidence::LogEvidence;
 use crate::rollout::eyes::{Eyes, Part};
 use crate::rollout::machine::{Outcome, Rollout};
@@ -63,10 +63,8 @@ pub async fn watch_native(
     let mut going_back = GoingBack::default();
     let mut last_word = started;
     loop {
-        let mut question = cadence.question(started.elapsed(), rollout.awaited());
-        if let Groups::One(_) = question.targets {
-            question.targets = Groups::All;
-        }
+        let awaited = rollout.awaited();
+        let mut question = cadence.question(started.elapsed(), awaited).with_alternates(&alternates);
         if stopped_for > 0 {
             question = Question::ALL;
         }
@@ -174,6 +172,33 @@ fn decides(outcome: &Outcome, native: &Native, supported: bool) -> bool {
         // Where no service deployment was ever found, the ordinary conditions are what there is.
         _ => !supported || native.arn().is_none(),
     }
+}
+
+/// Finds the service deployment of an update, if it is not known yet, in at most so many looks; whether it is known
+/// then. Where the endpoint has none, it is not.
+///
+/// # Errors
+/// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws).
+pub async fn find_native(
+    watching: &Watching,
+    service: &str,
+    native: &mut Native,
+    looks: u32,
+) -> Result<bool> {
+    for look in 0..looks {
+        if native.arn().is_some() {
+            break;
+        }
+        if look > 0 {
+            tokio::time::sleep_until(watching.next_tick(PACE)).await;
+        }
+        match find(watching, service, native).await? {
+            Found::Arn(arn) => native.found(arn),
+            Found::NotYet => {}
+            Found::Unsupported => return Ok(false),
+        }
+    }
+    Ok(native.arn().is_some())
 }
 
 /// Waits until a service deployment that was told to roll back has done so, for at most `limit`; whether it
