@@ -106,7 +106,10 @@ impl RollOut<'_> {
         let step = StepTimer::start(self.events, Step::Watch);
         let mut followed = self.followed(&live, deployment_id, revision);
         self.read_health_checks(&mut followed).await;
-        let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
+        let policy = match &native {
+            Some(native) => self.native_policy(native, &live),
+            None => self.policy(&live),
+        };
         let mut rollout = Rollout::new(followed, policy);
         let mut logs = LogEvidence::new(self.aws, self.definition, self.events);
         let followed = self.follow(&mut rollout, native, started, step, &mut logs).await?;

@@ -20,17 +20,28 @@ use crate::rollout::{
 const INTERRUPT_LOOKS: u32 = 3;
 
 impl RollOut<'_> {
-    /// What follows the service deployment, where the service's strategy has one with stages. Asked before
+    /// What follows the service deployment, where it has stages or may be paused. Asked before
     /// the update, so that what is new afterwards is known. `is_new`: whether an update is going to be made.
     pub(super) async fn native(&self, revision: &str, is_new: bool) -> Result<Option<Native>> {
         let live = self.before;
-        if !live.is_native() || self.config.wait_for == WaitFor::None {
+        if !live.has_stages() || self.config.wait_for == WaitFor::None {
             return Ok(None);
         }
         let (cluster, service) = (self.cluster, &self.config.service);
+        let rolling = !live.is_native();
         let mut known = Vec::new();
         if is_new {
-            let listed = self.aws.list_service_deployments(cluster, service, &[]).await?;
+            let listed = match self.aws.list_service_deployments(cluster, service, &[]).await {
+                // A rolling update can be followed without; only pauses are not told then.
+                Err(error) if rolling => {
+                    self.events.warn(
+                        format!("pauses at lifecycle hooks cannot be told: {error}"),
+                        error.hint_text(),
+                    );
+                    return Ok(None);
+                }
+                listed => listed?,
+            };
             known.extend(listed.unwrap_or_default().into_iter().map(|listed| listed.arn));
         }
         Ok(Some(Native::new(NativeFollowed {
@@ -39,14 +50,18 @@ impl RollOut<'_> {
             name: self.config.name.clone(),
             known,
             until_healthy: self.config.wait_for == WaitFor::Healthy,
-            timeout: self.config.timeout,
+            timeout: if rolling { Duration::MAX } else { self.config.timeout },
+            rolling,
             alternate_target_groups: live.alternate_target_groups.clone(),
         })))
     }
 
     /// The policy of the ordinary machine beside a service deployment: whose time it is and how long a
     /// pause or a bake may last is for that one to say.
-    pub(super) fn native_policy(&self, live: &LiveService) -> Policy {
+    pub(super) fn native_policy(&self, native: &Native, live: &LiveService) -> Policy {
+        if native.followed().rolling {
+            return self.policy(live);
+        }
         Policy {
             wait_for: crate::rollout::WaitFor::Steady,
             timeout: Duration::MAX,
@@ -109,6 +124,13 @@ impl RollOut<'_> {
             NativeEnd::Rollout(Outcome::Failed { reason }) => {
                 self.stop_native(rollout, native, Verdict::RolledBack, reason).await
             }
+            NativeEnd::Rollout(Outcome::TimedOut { reason }) if native.is_paused() => {
+                let reason = format!("{reason}; {}", native.standing());
+                match rollout.healthy_at() {
+                    Some(_) => self.judge(rollout, Outcome::TimedOut { reason }).await,
+                    None => self.stop_native(rollout, native, Verdict::TimedOut, reason).await,
+                }
+            }
             NativeEnd::Rollout(outcome) => {
                 if matches!(outcome, Outcome::Succeeded { .. }) {
                     step.finish();
@@ -167,6 +189,9 @@ impl RollOut<'_> {
             // It was never found, or this endpoint has none: there is nothing to stop.
             return self.put_back(rollout, verdict, reason).await;
         };
+        if !native.is_under_way() && native.followed().rolling {
+            return self.put_back(rollout, verdict, reason).await;
+        }
         if !native.is_under_way() {
             return not_put_back(format!("there is nothing left to stop: {}", native.standing()));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::observation::{Deployment, Observation, Task, target_group_name};
+use super::observation::{Deployment, Observation, Service, Task, target_group_name};
 use super::policy::{Followed, TargetGroupRef};
 
 /// Which of the five conditions hold, and what is missing where one does not.
@@ -101,6 +101,25 @@ impl Conditions {
     /// All five.
     pub fn steady(&self) -> bool {
         self.healthy() && self.completed
+    }
+
+    /// How the service stands, in one sentence.
+    pub fn standing(&self, followed: &Followed, service: &Service) -> String {
+        let revision = followed.task_definition.rsplit('/').next().unwrap_or_default();
+        let failed = service.deployment(&followed.deployment_id).is_some_and(|ours| ours.is_in("FAILED"));
+        match () {
+            () if failed => format!("the deployment of {revision} FAILED; {}", self.missing()),
+            () if self.steady() && self.desired == 0 => {
+                format!("{revision} is steady, and no task is wanted")
+            }
+            () if self.steady() => {
+                format!("{revision} is steady: {} of {} tasks healthy", self.ready.len(), self.desired)
+            }
+            () if self.healthy() => {
+                format!("{revision} is healthy, and earlier deployments are not gone: {}", self.missing())
+            }
+            () => format!("{revision} is on its way: {}", self.missing()),
+        }
     }
 
     /// What is missing, for a person: a few phrases, or the number of the rest.

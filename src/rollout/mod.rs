@@ -21,6 +21,7 @@
 //! | `evidence` | fetches the last log lines of containers that ended badly, beside the watching |
 //! | `native` | the strategies that ECS carries out in stages: their own machine and poller, beside these |
 //! | `watch` | the poller: `cadence` and `eyes` feed the state machine; with `evidence`, these alone have a clock and a network |
+//! | `onlooker` | the poller of one who only wants to see, and may want to for days |
 
 mod cadence;
 mod changes;
@@ -34,6 +35,7 @@ mod machine;
 mod memory;
 mod native;
 mod observation;
+mod onlooker;
 mod policy;
 mod probe;
 mod stall;
@@ -61,6 +63,7 @@ pub use native::{
 pub use observation::{
     Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
 };
+pub use onlooker::{Looked, Onlooker};
 pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use probe::{Board, Probe};
 pub(crate) use watch::is_final;

@@ -77,7 +77,7 @@ pub async fn watch(
     }
 }
 
-/// One whole look. `started` is what its time counts from.
+/// One whole look. `alternates` are as in [`watch`]; `started` is what its time counts from.
 ///
 /// # Errors
 /// [`ErrorKind::Aws`] where any part of it failed.
@@ -85,12 +85,14 @@ pub async fn look(
     watching: &Watching,
     service: &str,
     rollout: &Rollout,
+    alternates: &[(String, String)],
     started: Instant,
 ) -> Result<Observation> {
-    let look = Eyes::new(watching, service, rollout.target_groups()).look(Question::ALL, started).await;
+    let groups = with_alternates(rollout.target_groups(), alternates);
+    let look = Eyes::new(watching, service, &groups).look(Question::ALL, started).await;
     match (look.errors.into_iter().next(), look.observation) {
         (Some((_, error)), _) => Err(error),
-        (None, Some(observation)) => Ok(observation),
+        (None, Some(observation)) => Ok(merge(observation, alternates)),
         (None, None) => Err(Error::internal("a look without an error had no answer")),
     }
 }
@@ -99,6 +101,7 @@ pub async fn look(
 #[derive(Default)]
 pub(super) struct Troubles {
     parts: BTreeMap<Part, Trouble>,
+    only_looks: bool,
 }
 
 struct Trouble {
@@ -107,6 +110,11 @@ struct Trouble {
 }
 
 impl Troubles {
+    /// Of one who has updated nothing.
+    pub(super) fn of_onlooker() -> Self {
+        Self { only_looks: true, ..Self::default() }
+    }
+
     /// Takes in what failed in one look; whether anything was said about it.
     pub(super) fn take_in(
         &mut self,
@@ -121,6 +129,9 @@ impl Troubles {
             let is_new = !self.parts.contains_key(&part);
             let trouble = self.parts.entry(part).or_insert(Trouble { since: now, told: now });
             if is_final(&error) || trouble.since.elapsed() > BLIND_LIMIT {
+                if self.only_looks {
+                    return Err(error);
+                }
                 let mut hint = error.hint_text().map(|hint| format!("{hint} ")).unwrap_or_default();
                 hint.push_str("The service was updated and ECS goes on with the deployment; run the same command again to follow it.");
                 return Err(error.hint(hint));

@@ -232,24 +232,24 @@ fn pauses_at(stage: &str) -> Value {
 }
 
 /// Deploys until it is paused, answers with `landfall continue`, and gives what the deployment ended with.
-async fn answered(stage: &Stage, action: &str, code: i32) -> Value {
+async fn answered(stage: &Stage, paused_at: &str, action: &str, code: i32) -> Value {
     let none = stage.run(&["continue"]).await.expect_code(3);
     assert!(none.all().contains("no service deployment of web is paused"), "{}", none.all());
 
     let mut deploy = stage.start(&["deploy", "-e", "A=1"]);
     let paused = deploy.until("paused").await;
-    assert_eq!(paused["stage"], "PRE_PRODUCTION_TRAFFIC_SHIFT");
+    assert_eq!(paused["stage"], paused_at);
     assert!(paused["how"].as_str().expect("how").contains("`landfall continue web`"), "{paused}");
     assert_eq!(paused["timeout_action"], "ROLLBACK");
 
     let status = stage.run(&["status"]).await.expect_code(0);
     let shown = status.report()["services"][0]["reason"].as_str().expect("a reason").to_owned();
-    assert!(shown.contains("PRE_PRODUCTION_TRAFFIC_SHIFT") && shown.contains("paused"), "{shown}");
+    assert!(shown.contains(paused_at) && shown.contains("paused"), "{shown}");
     assert_eq!(writes(&status.report()), Vec::<String>::new());
 
     let went_on = stage.run(&["continue", "--action", action]).await.expect_code(0);
     let reason = went_on.report()["services"][0]["reason"].as_str().expect("a reason").to_owned();
-    assert!(reason.contains("was paused at PRE_PRODUCTION_TRAFFIC_SHIFT"), "{reason}");
+    assert!(reason.contains(&format!("was paused at {paused_at}")), "{reason}");
     assert_eq!(writes(&went_on.report()), ["ecs:ContinueServiceDeployment"]);
 
     deploy.end(code).await
@@ -258,7 +258,7 @@ async fn answered(stage: &Stage, action: &str, code: i32) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_is_answered_while_the_deployment_is_watched() {
     let stage = Stage::with(Scenario::Healthy, &pauses_at("PRE_PRODUCTION_TRAFFIC_SHIFT")).await;
-    let report = answered(&stage, "continue", 0).await;
+    let report = answered(&stage, "PRE_PRODUCTION_TRAFFIC_SHIFT", "continue", 0).await;
     assert_eq!(report["verdict"], "succeeded", "{report}");
     assert_eq!(stage.revisions(), ["web:2"]);
 }
@@ -266,10 +266,42 @@ async fn a_pause_is_answered_while_the_deployment_is_watched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_can_be_answered_with_a_rollback() {
     let stage = Stage::with(Scenario::Healthy, &pauses_at("PRE_PRODUCTION_TRAFFIC_SHIFT")).await;
-    let report = answered(&stage, "rollback", 4).await;
+    let report = answered(&stage, "PRE_PRODUCTION_TRAFFIC_SHIFT", "rollback", 4).await;
     assert_eq!(report["verdict"], "rolled-back", "{report}");
     let service = &report["services"][0];
     assert_eq!(service["rolled_back_to"], service["previous_task_definition"], "{report}");
+    assert_eq!(stage.revisions(), ["web:1"]);
+}
+
+fn rolling_pauses_at(stage: &str) -> Value {
+    json!({ "lifecycleHooks": [{ "targetType": "PAUSE", "lifecycleStages": [stage] }] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_update_that_is_paused_is_told_and_answered_like_the_others() {
+    let stage = Stage::with(Scenario::Healthy, &rolling_pauses_at("PRE_SCALE_UP")).await;
+    let report = answered(&stage, "PRE_SCALE_UP", "continue", 0).await;
+    assert_eq!(report["verdict"], "succeeded", "{report}");
+    assert!(report["services"][0]["steady_at_ms"].is_u64(), "{report}");
+    assert_eq!(stage.revisions(), ["web:2"]);
+
+    let stage = Stage::with(Scenario::Healthy, &rolling_pauses_at("POST_SCALE_UP")).await;
+    let report = answered(&stage, "POST_SCALE_UP", "rollback", 4).await;
+    assert_eq!(report["verdict"], "rolled-back", "{report}");
+    stage.sandbox.settle().expect("it is steady");
+    assert_eq!(stage.revisions(), ["web:1"]);
+}
+
+/// A second UpdateService would wait at the same hook, so ECS is told to go back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_update_with_hooks_that_fails_is_stopped() {
+    let stage = Stage::with(Scenario::Healthy, &rolling_pauses_at("PRE_SCALE_UP")).await;
+    let ran = stage.run(&["deploy", "-e", "A=1", "--timeout", "4s"]).await.expect_code(6);
+    let report = ran.report();
+    let reason = report["services"][0]["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.contains("PRE_SCALE_UP, paused; go on with: `landfall continue web`"), "{reason}");
+    let calls = api_calls(&report);
+    assert_eq!((calls["ecs:UpdateService"], calls["ecs:StopServiceDeployment"]), (1, 1), "{calls:?}");
     assert_eq!(stage.revisions(), ["web:1"]);
 }
 

@@ -1,7 +1,10 @@
 //! Whole deployments on paused time (see `simulated`).
 
+use std::time::Duration;
+
 use landfall::event::{Event, Verdict};
 use landfall_sandbox::{Mishap, Scenario, TargetGroupOptions};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::simulated::run::{CLUSTER, SERVICE};
@@ -69,4 +72,45 @@ async fn a_wire_that_fails_does_not_fail_the_rollout() {
     });
     let ended = deploy(&wire, &Plan::default(), &CancellationToken::new()).await;
     assert_eq!(ended.verdict(), Verdict::Succeeded, "{:?} {:?}", ended.state.error, ended.state.warnings);
+}
+
+/// The time at a pause is no stall, however long it is.
+#[tokio::test(start_paused = true)]
+async fn a_rolling_update_may_be_paused_for_longer_than_the_stall_timeout() {
+    let wire = service().build(5);
+    let ecs = |operation: &str, input: Value| wire.account().ecs(operation, &input).expect(operation);
+    let service = json!({ "cluster": CLUSTER, "service": SERVICE });
+    let hooks = json!([{ "targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"] }]);
+    let configuration =
+        json!({ "lifecycleHooks": hooks, "minimumHealthyPercent": 100, "maximumPercent": 200 });
+    ecs(
+        "UpdateService",
+        json!({ "cluster": CLUSTER, "service": SERVICE, "deploymentConfiguration": configuration }),
+    );
+    let answer = async {
+        let minutes = Duration::from_secs(20 * 60);
+        tokio::time::sleep(minutes).await;
+        let listed = ecs("ListServiceDeployments", service.clone())["serviceDeployments"].clone();
+        let arns: Vec<&Value> =
+            listed.as_array().expect("a list").iter().map(|it| &it["serviceDeploymentArn"]).collect();
+        let found = ecs("DescribeServiceDeployments", json!({ "serviceDeploymentArns": arns }));
+        for deployment in found["serviceDeployments"].as_array().expect("a list") {
+            for hook in deployment["lifecycleHookDetails"].as_array().into_iter().flatten() {
+                if hook["status"] == "AWAITING_ACTION" {
+                    let arn = &deployment["serviceDeploymentArn"];
+                    ecs(
+                        "ContinueServiceDeployment",
+                        json!({ "serviceDeploymentArn": arn, "hookId": hook["hookId"] }),
+                    );
+                }
+            }
+        }
+        wire.calls().len() as f64 / minutes.as_secs_f64()
+    };
+    let plan = Plan { timeout: Duration::from_secs(3600), ..Plan::default() };
+    let interrupt = CancellationToken::new();
+    let (ended, rate) = tokio::join!(deploy(&wire, &plan, &interrupt), answer);
+    assert_eq!(ended.verdict(), Verdict::Succeeded, "{:?}", ended.state.services[0].report.reason);
+    assert!(ended.when(|event| matches!(event, Event::Paused { .. })).is_some());
+    assert!(rate <= 1.5, "{rate} calls a second while it was paused");
 }

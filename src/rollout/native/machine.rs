@@ -28,6 +28,9 @@ pub struct NativeFollowed {
     pub until_healthy: bool,
     /// For the whole, from `UpdateService`.
     pub timeout: Duration,
+    /// It is a rolling update with lifecycle hooks: stages and pauses are told, and the machine of rolling updates says how
+    /// it ends.
+    pub rolling: bool,
     /// The target groups between which traffic shifts: the one that the service names, and the other.
     pub alternate_target_groups: Vec<(String, String)>,
 }
@@ -125,10 +128,17 @@ impl Native {
         self.arn.is_some() && self.last.as_ref().is_none_or(|last| !last.is_over())
     }
 
-    /// The same service deployment once it was told to go back: there is no outcome yet, and no time limit.
+    /// Whether a hook waits for somebody to say how to go on.
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// The same service deployment once it was told to go back: there is no outcome yet, and no time limit; and only
+    /// the service deployment tells how that ends.
     #[must_use]
     pub fn undo(mut self) -> Self {
         self.outcome = None;
+        self.followed.rolling = false;
         self.followed.timeout = Duration::MAX;
         self
     }
@@ -243,6 +253,9 @@ impl Native {
     }
 
     fn judge(&self, deployment: &ServiceDeployment, healthy: bool) -> Option<NativeOutcome> {
+        if self.followed.rolling {
+            return None;
+        }
         let reason = || reason_of(deployment).unwrap_or_else(|| "AWS gives no reason".to_owned());
         match deployment.status.as_str() {
             "SUCCESSFUL" => Some(NativeOutcome::Succeeded),

@@ -57,9 +57,9 @@ impl World {
             return;
         }
         let taken = self.tasks_of(service).filter(|task| task.takes_room()).count();
-        let room = match self.staged(index) {
-            Some(_) => missing,
-            None => service.upper_bound().saturating_sub(taken),
+        let room = match self.runs_both(index) {
+            true => missing,
+            false => service.upper_bound().saturating_sub(taken),
         };
         let started: Vec<String> =
             (0..missing.min(room)).filter_map(|_| self.launch_task(index, 0)).collect();
@@ -116,7 +116,7 @@ impl World {
             service.wake(at);
         }
 
-        if !self.has_what_it_should(&self.services[index]) || self.kept_revision(index).is_some() {
+        if !self.has_what_it_should(&self.services[index]) || self.holds_end(index) {
             self.services[index].steady = false;
             return;
         }

@@ -16,7 +16,8 @@ const RANGE: std::ops::RangeInclusive<i32> = 0..=255;
 
 /// The page of an exit code, given as `137`, `exit code 137` or alike. `None` where that is none.
 pub fn exit_code_page(asked: &str) -> Option<Page> {
-    let asked = asked.to_lowercase();
+    // `-1` is 255, and nobody would look for it under 1.
+    let asked = Some(asked.trim().to_lowercase()).filter(|asked| !asked.starts_with('-'))?;
     let words = asked.split([' ', '-', '_', ':', '=', '(', ')']).filter(|word| !word.is_empty());
     let mut number = None;
     for word in words {
