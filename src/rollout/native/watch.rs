@@ -17,7 +17,7 @@ use crate::rollout::cadence::{Cadence, Question};
 use crate::rollout::evidence::LogEvidence;
 use crate::rollout::eyes::{Eyes, Part};
 use crate::rollout::machine::{Outcome, Rollout};
-use crate::rollout::watch::Troubles;
+use crate::rollout::watch::{Troubles, is_final};
 
 /// Between two looks at whether a rolling update is paused.
 const ROLLING_EVERY: Duration = Duration::from_secs(3);
@@ -211,10 +211,13 @@ pub async fn find_native(
         if look > 0 {
             tokio::time::sleep_until(watching.next_tick(PACE)).await;
         }
-        match find(watching, service, native).await? {
-            Found::Arn(arn) => native.found(arn),
-            Found::NotYet => {}
-            Found::Unsupported => return Ok(false),
+        match find(watching, service, native).await {
+            Ok(Found::Arn(arn)) => native.found(arn),
+            Ok(Found::NotYet) => {}
+            Ok(Found::Unsupported) => return Ok(false),
+            // The next look may have an answer.
+            Err(error) if look + 1 == looks || is_final(&error) => return Err(error),
+            Err(_) => {}
         }
     }
     Ok(native.arn().is_some())
