@@ -184,6 +184,11 @@ impl Native {
         events: &mut Vec<Event>,
     ) {
         let stands = (deployment.stage.clone(), deployment.status.clone());
+        // A shift that is seen only in a later stage came before that stage.
+        let later = deployment.stage.as_deref() != Some("PRODUCTION_TRAFFIC_SHIFT");
+        if later {
+            self.take_in_traffic(deployment, events);
+        }
         if self.stood.as_ref() != Some(&stands) {
             events.push(Event::StageChanged {
                 stage: stands.0.clone(),
@@ -192,6 +197,14 @@ impl Native {
             });
             self.stood = Some(stands);
         }
+        if !later {
+            self.take_in_traffic(deployment, events);
+        }
+        self.take_in_pause(deployment, events);
+        self.take_in_bake(deployment, at, now, events);
+    }
+
+    fn take_in_traffic(&mut self, deployment: &ServiceDeployment, events: &mut Vec<Event>) {
         let target = &deployment.target;
         if let Some(production_percent) = target.production_percent {
             let traffic = (production_percent, target.test_percent);
@@ -203,8 +216,6 @@ impl Native {
             }
             self.traffic = Some(traffic);
         }
-        self.take_in_pause(deployment, events);
-        self.take_in_bake(deployment, at, now, events);
     }
 
     fn take_in_pause(&mut self, deployment: &ServiceDeployment, events: &mut Vec<Event>) {

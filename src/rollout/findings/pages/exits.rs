@@ -63,11 +63,8 @@ fn page(code: i32, reading: ExitCode) -> Page {
         fix,
         checks: vec!["landfall logs --failed"],
         table: None,
-        landfall: landfall.to_owned(),
-        texts: vec![format!(
-            "a container of a stopped task has the exit code {code} (finding `{}`)",
-            container::EXITED.code
-        )],
+        landfall: format!("{landfall} The finding is `{}`.", container::EXITED.code),
+        texts: Vec::new(),
         aws_page: Some(AWS_PAGE.to_owned()),
     }
 }
