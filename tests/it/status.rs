@@ -8,9 +8,9 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::LongLived;
 use crate::simulated::run::{CLUSTER, SERVICE};
 use crate::simulated::{Service, look_on};
+use crate::stage::LongLived;
 use crate::support::{Landfall, writes};
 
 const HELLO: &str = "examples/hello/landfall.yml";
