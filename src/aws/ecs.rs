@@ -43,9 +43,16 @@ pub struct LiveService {
     pub controller: String,
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
+    /// `deploymentConfiguration.lifecycleHooks` has some: a deployment may wait at a stage, ROLLING ones too (facts 4.3).
+    pub has_lifecycle_hooks: bool,
 }
 
 impl LiveService {
+    /// Its deployments are seen whole only as service deployments: they go through stages, or may be paused.
+    pub fn has_stages(&self) -> bool {
+        self.is_native() || self.has_lifecycle_hooks
+    }
+
     /// Its strategy is one that ECS carries out in stages (facts 4.3).
     pub fn is_native(&self) -> bool {
         matches!(self.strategy.as_str(), "BLUE_GREEN" | "LINEAR" | "CANARY")
@@ -309,6 +316,9 @@ pub(super) fn live_service(found: sdk::Service) -> LiveService {
             .as_ref()
             .and_then(|configuration| configuration.deployment_circuit_breaker.as_ref())
             .is_some_and(|breaker| breaker.enable && breaker.rollback),
+        has_lifecycle_hooks: configuration
+            .as_ref()
+            .is_some_and(|configuration| !configuration.lifecycle_hooks().is_empty()),
         strategy: configuration
             .and_then(|configuration| configuration.strategy)
             .map_or_else(|| "ROLLING".to_owned(), |strategy| strategy.as_str().to_owned()),
@@ -459,6 +469,7 @@ impl LiveService {
             alternate_target_groups: Vec::new(),
             controller: "ECS".to_owned(),
             strategy: "ROLLING".to_owned(),
+            has_lifecycle_hooks: false,
             service: Service {
                 status: "ACTIVE".to_owned(),
                 desired_count: 2,

@@ -363,7 +363,12 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             let line = line.tone(Tone::Warn, &format!("paused{at}")).text(": go on with ").text(how);
             match (expires_at, timeout_action) {
                 (Some(until), Some(action)) => {
-                    line.text(&format!("; at {} ECS does {action} by itself", until.strftime("%F %T UTC")))
+                    let does = match action.as_str() {
+                        "ROLLBACK" => "rolls back",
+                        "CONTINUE" => "goes on",
+                        other => other,
+                    };
+                    line.text(&format!("; ECS {does} by itself at {}", until.strftime("%F %T UTC")))
                 }
                 _ => line,
             }

@@ -25,6 +25,8 @@ mod native;
 
 /// How long the settings of target groups are waited for.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
+/// Why a service is put back although nothing is wrong with it.
+const INTERRUPTED: &str = "the run was interrupted";
 
 /// One service that is about to be updated.
 pub struct RollOut<'a> {
@@ -104,7 +106,10 @@ impl RollOut<'_> {
         let mut followed = self.followed(&live, deployment_id, revision);
         self.read_health_checks(&mut followed).await;
         let policy = self.policy(&live, &followed, self.definition);
-        let policy = if native.is_some() { native::patient(policy) } else { policy };
+        let policy = match &native {
+            Some(native) => native::patient(native, policy),
+            None => policy,
+        };
         let mut rollout = Rollout::new(followed, policy);
         let mut logs = LogEvidence::new(self.aws, self.definition, self.events);
         let followed = self.follow(&mut rollout, native, started, step, &mut logs).await?;
@@ -125,33 +130,30 @@ impl RollOut<'_> {
         step: StepTimer<'_>,
         logs: &mut LogEvidence<'_>,
     ) -> Result<Option<(Verdict, String)>> {
-        match native {
-            Some(native) => {
-                // ECS goes on with its stages when the run is interrupted: StopServiceDeployment is for a person then.
-                self.roll_out_native(rollout, native, started, step, logs).await.map(Some)
-            }
-            None => {
-                let interrupted = async {
-                    match self.interrupt {
-                        Some(interrupt) => interrupt.cancelled().await,
-                        None => std::future::pending().await,
-                    }
-                };
-                let outcome = tokio::select! {
-                    outcome = self.watch(rollout, started, Some(logs)) => Some(outcome?),
-                    () = interrupted => None,
-                };
-                let Some(outcome) = outcome else {
-                    // Whoever interrupts will not wait: ECS is told, and goes on by itself.
-                    self.leave_for(rollout).await?;
-                    return Ok(None);
-                };
-                // A watch that ends badly is not a step that was done; reporters close it with the verdict.
-                if matches!(outcome, Outcome::Succeeded { .. }) {
-                    step.finish();
-                }
-                Ok(Some(self.judge(rollout, outcome).await))
-            }
+        if let Some(native) = native {
+            return self.roll_out_native(rollout, native, started, step, logs).await;
+        }
+        let outcome = tokio::select! {
+            outcome = self.watch(rollout, started, logs) => Some(outcome?),
+            () = self.interrupted() => None,
+        };
+        let Some(outcome) = outcome else {
+            // Whoever interrupts will not wait: ECS is told, and goes on by itself.
+            self.leave_for(rollout).await?;
+            return Ok(None);
+        };
+        // A watch that ends badly is not a step that was done; reporters close it with the verdict.
+        if matches!(outcome, Outcome::Succeeded { .. }) {
+            step.finish();
+        }
+        Ok(Some(self.judge(rollout, outcome).await))
+    }
+
+    /// Comes back when the run is interrupted and the service is to be put back for that; otherwise never.
+    async fn interrupted(&self) {
+        match self.interrupt {
+            Some(interrupt) => interrupt.cancelled().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -162,7 +164,7 @@ impl RollOut<'_> {
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
             task_definition: good,
-            reason: "the run was interrupted".to_owned(),
+            reason: INTERRUPTED.to_owned(),
         });
         Ok(())
     }
@@ -198,9 +200,10 @@ impl RollOut<'_> {
         &self,
         rollout: &mut Rollout,
         started: Instant,
-        logs: Option<&mut LogEvidence<'_>>,
+        logs: &mut LogEvidence<'_>,
     ) -> Result<Outcome> {
-        watch(self.watching, &self.config.service, rollout, self.events, started, logs).await
+        let (service, alternates) = (&self.config.service, &self.before.alternate_target_groups);
+        watch(self.watching, service, rollout, alternates, self.events, started, Some(logs)).await
     }
 
     /// From how the rollout ended to a verdict, putting the service back where that is wanted.
@@ -324,17 +327,27 @@ impl RollOut<'_> {
         followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
         followed.resumed = false;
         followed.undoes = Some(undone);
-        // What is healthy is judged by the revision that serves again.
-        followed.judge_by(self.before_definition);
-        for group in &mut followed.target_groups {
-            let same = failed.target_groups().iter().find(|known| known.arn == group.arn);
-            group.health_check = same.and_then(|known| known.health_check.clone());
-        }
-        let policy = self.policy(live, &followed, self.before_definition);
+        // What is healthy is judged by the revision that serves again, and what fails explained by it.
+        let definition = self.definition_of(revision).await;
+        let definition = definition.as_ref().unwrap_or(self.before_definition);
+        followed.judge_by(definition);
+        self.read_health_checks(&mut followed).await;
+        let policy = self.policy(live, &followed, definition);
         let policy = Policy { wait_for: rollout::WaitFor::Steady, ..policy };
         let mut rollout = Rollout::new(followed, policy);
-        let outcome = self.watch(&mut rollout, started, None).await?;
+        let mut logs = LogEvidence::new(self.aws, definition, self.events).of_rollback();
+        let outcome = self.watch(&mut rollout, started, &mut logs).await?;
+        logs.finish().await;
         Ok(matches!(outcome, Outcome::Succeeded { .. }))
+    }
+
+    /// The document of a revision that is gone back to, where it is another one than the service ran before.
+    async fn definition_of(&self, revision: &str) -> Option<TaskDefinition> {
+        if revision == self.before.task_definition {
+            return None;
+        }
+        let found = self.aws.describe_task_definition(revision).await.ok().flatten();
+        found.map(|(_, definition)| definition)
     }
 
     /// What the service ran before `revision`; a run that follows an interrupted one finds the service set

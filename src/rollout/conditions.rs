@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::observation::{Deployment, Observation, Task, target_group_name};
+use super::observation::{Deployment, Observation, Service, Task, target_group_name};
 use super::policy::{Followed, TargetGroupRef};
 use super::restarts::Restarts;
 use super::rules::TargetKind;
@@ -142,6 +142,27 @@ impl Conditions {
     pub fn explain_progress(&mut self, words: &str) {
         for phrase in self.missing.iter_mut().filter(|phrase| phrase.starts_with(ROLLOUT_IS)) {
             words.clone_into(phrase);
+        }
+    }
+
+    /// How the service stands, in one sentence.
+    pub fn standing(&self, followed: &Followed, service: &Service) -> String {
+        let revision = followed.task_definition.rsplit('/').next().unwrap_or_default();
+        let failed = service.deployment(&followed.deployment_id).is_some_and(|ours| ours.is_in("FAILED"));
+        match () {
+            () if failed => format!("the deployment of {revision} FAILED; {}", self.missing()),
+            () if self.steady() && self.desired == 0 => {
+                let why = match followed.rules.daemon {
+                    true => "no container instance is there for its tasks",
+                    false => "no task is wanted",
+                };
+                format!("{revision} is steady, and {why}")
+            }
+            () if self.steady() => format!("{revision} is steady: {}", self.healthy_count()),
+            () if self.healthy() => {
+                format!("{revision} is healthy, and earlier deployments are not gone: {}", self.missing())
+            }
+            () => format!("{revision} is on its way: {}", self.missing()),
         }
     }
 

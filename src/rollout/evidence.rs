@@ -32,6 +32,7 @@ type End = (String, Option<i32>);
 pub struct LogEvidence<'a> {
     aws: &'a Aws,
     definition: &'a TaskDefinition,
+    role: Role,
     events: Emitter,
     told: BTreeSet<End>,
     pending: Arc<Mutex<BTreeMap<End, ContainerLogs>>>,
@@ -46,6 +47,7 @@ impl<'a> LogEvidence<'a> {
         Self {
             aws,
             definition,
+            role: Role::Followed,
             events: events.clone(),
             told: BTreeSet::new(),
             pending: Arc::default(),
@@ -54,7 +56,14 @@ impl<'a> LogEvidence<'a> {
         }
     }
 
-    /// Starts fetching where an event says that a container of the followed deployment has ended badly. It does not
+    /// The same for a deployment that puts the service back: its tasks are told as those of a newer one.
+    #[must_use]
+    pub fn of_rollback(mut self) -> Self {
+        self.role = Role::Newer;
+        self
+    }
+
+    /// Starts fetching where an event says that a container of the deployment has ended badly. It does not
     /// wait.
     pub fn notice(&mut self, event: &Event) {
         if let Event::FindingMade { finding } = event {
@@ -62,7 +71,7 @@ impl<'a> LogEvidence<'a> {
         }
         match event {
             Event::TaskChanged { task } => {
-                let stopped = task.stopped.as_ref().filter(|_| task.role == Role::Followed);
+                let stopped = task.stopped.as_ref().filter(|_| task.role == self.role);
                 let ends = stopped.map(|stopped| suspects(self.definition, stopped)).unwrap_or_default();
                 self.read(&task.id, ends);
             }

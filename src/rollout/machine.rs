@@ -84,6 +84,7 @@ pub struct Rollout {
     outcome: Option<Outcome>,
     progress: (u32, u32),
     standing: String,
+    rests: bool,
     leads: bool,
     awaited: Awaited,
     unchecked: bool,
@@ -109,6 +110,7 @@ impl Rollout {
             outcome: None,
             progress: (0, followed.desired_count),
             standing: String::new(),
+            rests: false,
             leads: true,
             awaited: Awaited::Service,
             unchecked: false,
@@ -170,6 +172,16 @@ impl Rollout {
         &self.standing
     }
 
+    /// All five conditions held at the last observation: nothing is under way.
+    pub fn rests(&self) -> bool {
+        self.rests
+    }
+
+    /// A lifecycle hook waits for somebody, or none does any more: while one does, nothing has to change.
+    pub fn pause(&mut self, paused: bool) {
+        self.stall.pause(paused);
+    }
+
     /// Whose health every observation has to have.
     pub fn target_groups(&self) -> &[TargetGroupRef] {
         &self.followed.target_groups
@@ -225,8 +237,10 @@ impl Rollout {
             conditions.explain_progress(&words);
         }
         self.progress = (u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX), conditions.desired);
-        self.standing = standing(&self.followed, &observation.service, &conditions);
+        self.standing = conditions.standing(&self.followed, &observation.service);
+        self.rests = conditions.steady();
         self.awaited = match self.policy.wait_for {
+            WaitFor::Nothing => conditions.awaited,
             WaitFor::Healthy if conditions.healthy() => Awaited::Everything,
             _ if conditions.healthy() && (conditions.steady() || self.healthy_at.is_none()) => {
                 Awaited::Everything
@@ -405,25 +419,6 @@ impl Rollout {
             Some(finding) => format!("{reason}: {}", sentence(finding)),
             None => reason,
         }
-    }
-}
-
-fn standing(followed: &Followed, service: &Service, conditions: &Conditions) -> String {
-    let ours = service.deployment(&followed.deployment_id);
-    let revision = followed.task_definition.rsplit('/').next().unwrap_or_default();
-    match ours {
-        Some(ours) if ours.is_in("FAILED") => {
-            format!("the deployment of {revision} FAILED; {}", conditions.missing())
-        }
-        _ if conditions.steady() && conditions.desired == 0 => match followed.rules.daemon {
-            true => format!("{revision} is steady, and no container instance is there for its tasks"),
-            false => format!("{revision} is steady, and no task is wanted"),
-        },
-        _ if conditions.steady() => format!("{revision} is steady: {}", conditions.healthy_count()),
-        _ if conditions.healthy() => {
-            format!("{revision} is healthy, and earlier deployments are not gone: {}", conditions.missing())
-        }
-        _ => format!("{revision} is on its way: {}", conditions.missing()),
     }
 }
 

@@ -24,6 +24,7 @@
 //! | `evidence` | fetches the last log lines of containers that ended badly, beside the watching |
 //! | `native` | the strategies that ECS carries out in stages: their own machine and poller, beside these |
 //! | `watch` | the poller: `cadence` and `eyes` feed the state machine; with `evidence`, these alone have a clock and a network |
+//! | `onlooker` | the poller of one who only wants to see, and may want to for days |
 
 mod cadence;
 mod changes;
@@ -37,6 +38,7 @@ mod machine;
 mod memory;
 mod native;
 mod observation;
+mod onlooker;
 mod policy;
 mod probe;
 mod restarts;
@@ -62,12 +64,13 @@ pub use logs::{ContainerLog, LogPlace, failed, log_of_container, logs_of_task, r
 pub use machine::{Outcome, Rollout};
 pub use native::{
     Hook, Native, NativeEnd, NativeFollowed, NativeObservation, NativeOutcome, RollbackTo, ServiceDeployment,
-    Share, follow_rollback, watch_native,
+    Share, find_native, follow_rollback, watch_native,
 };
 pub use observation::{
     Container, Deployment, Fresh, Observation, PortBinding, Service, ServiceEvent, Target, TargetGroupHealth,
     Task,
 };
+pub use onlooker::{Looked, Onlooker};
 pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use probe::{Board, Probe};
 pub use rules::{

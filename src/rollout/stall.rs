@@ -24,13 +24,19 @@ pub(super) struct StallClock {
     last: Option<Picture>,
     since: Duration,
     looks: u32,
+    paused: bool,
 }
 
 impl StallClock {
+    /// Somebody is waited for, or not any more: while paused, nothing has to change.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
     /// Takes one observation in. While `excused`, nothing has to change.
     pub fn observe(&mut self, followed: &Followed, observation: &Observation, excused: bool) {
         let picture = picture(followed, observation);
-        if excused || self.last.as_ref() != Some(&picture) {
+        if excused || self.paused || self.last.as_ref() != Some(&picture) {
             self.last = Some(picture);
             self.since = observation.at;
             self.looks = 0;

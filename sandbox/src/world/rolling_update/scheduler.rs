@@ -60,9 +60,9 @@ impl World {
             return;
         }
         let taken = self.tasks_of(service).filter(|task| task.takes_room()).count();
-        let room = match self.staged(index) {
-            Some(_) => missing,
-            None => service.upper_bound().saturating_sub(taken),
+        let room = match self.runs_both(index) {
+            true => missing,
+            false => service.upper_bound().saturating_sub(taken),
         };
         let started: Vec<String> =
             (0..missing.min(room)).filter_map(|_| self.launch_task(index, 0)).collect();
@@ -152,7 +152,7 @@ impl World {
 
         let kept = self.kept_revision(index).is_some();
         let alone = self.services[index].deployments.len() == 1;
-        let settled = self.has_what_it_should(&self.services[index]) && !kept;
+        let settled = self.has_what_it_should(&self.services[index]) && !kept && !self.holds_end(index);
         let complete = !kept && self.is_complete(index, settled && alone);
         let service = &mut self.services[index];
         if !settled {

@@ -257,7 +257,7 @@ fn exit_codes_are_explained() {
         (127, "command not found", Deterministic),
         (130, "SIGINT", Mixed),
         (134, "SIGABRT", Mixed),
-        (136, "signal 8", Mixed),
+        (136, "SIGFPE", Mixed),
         (137, "SIGKILL", Mixed),
         (139, "SIGSEGV", Mixed),
         (255, "runtime lost or exit(-1)", Mixed),
