@@ -12,4 +12,4 @@ pub mod wire;
 pub use run::{Plan, Service, deploy};
 pub use truth::steady;
 #[allow(unused_imports, reason = "the benchmark and the tests each use a part")]
-pub use wire::{Faults, Wire};
+pub use wire::{Call, Fault, Faults, Wire};
