@@ -60,7 +60,7 @@ impl Truth {
             let change = wire.account().next_change().unwrap_or(LONGEST);
             tokio::select! {
                 () = sleep(change.max(Duration::from_millis(1))) => {}
-                () = wire.written() => {}
+                () = wire.changed() => {}
             }
         }
     }
@@ -253,7 +253,7 @@ async fn follow(seed: u64, repeated: bool) -> Told {
     let interrupt = CancellationToken::new();
     let truth = Truth::default();
     let watching = tokio::task::spawn_local(truth.clone().follow(wire.clone()));
-    let disturbing = disturb(wire.clone(), harm.clone(), interrupt.clone(), truth.clone(), seed);
+    let disturbing = disturb(wire.clone(), harm.clone(), interrupt.clone(), seed);
     let disturbing = tokio::task::spawn_local(disturbing);
     wire.set_faults(harm.faults);
     let ended = timeout(LONGEST, deploy(&wire, &plan, &interrupt)).await.expect("a run ends");
@@ -287,7 +287,7 @@ async fn follow(seed: u64, repeated: bool) -> Told {
     // Whatever happened, the same command ends well once nothing is in its way.
     wire.set_faults(Faults::default());
     wire.account().mend();
-    truth.look(&wire);
+    wire.tell_change();
     let plan = Plan {
         timeout: Duration::from_secs(3600),
         stall_timeout: Duration::from_secs(2400),
@@ -314,7 +314,7 @@ fn expected(mishap: Mishap, service: &Service) -> &'static [&'static str] {
     }
 }
 
-async fn disturb(wire: Wire, harm: Harm, interrupt: CancellationToken, truth: Truth, seed: u64) {
+async fn disturb(wire: Wire, harm: Harm, interrupt: CancellationToken, seed: u64) {
     if let Some((mishap, times)) = harm.mishap {
         wire.account().ordain(mishap, times);
     }
@@ -348,7 +348,7 @@ async fn disturb(wire: Wire, harm: Harm, interrupt: CancellationToken, truth: Tr
     for (after, deed) in deeds {
         tokio::time::sleep_until(began + after).await;
         deed(&wire);
-        truth.look(&wire);
+        wire.tell_change();
     }
 }
 

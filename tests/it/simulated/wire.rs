@@ -73,7 +73,7 @@ pub struct Wire(Arc<Ends>);
 struct Ends {
     account: InProcess,
     inner: Mutex<Inner>,
-    written: Notify,
+    changed: Notify,
 }
 
 struct Inner {
@@ -112,7 +112,7 @@ impl Wire {
             asked: Vec::new(),
             past: HashMap::new(),
         };
-        Self(Arc::new(Ends { account, inner: Mutex::new(inner), written: Notify::new() }))
+        Self(Arc::new(Ends { account, inner: Mutex::new(inner), changed: Notify::new() }))
     }
 
     pub fn account(&self) -> &InProcess {
@@ -132,9 +132,14 @@ impl Wire {
         self.inner().asked.clone()
     }
 
-    /// Until somebody has changed something in the account over this wire.
-    pub async fn written(&self) {
-        self.0.written.notified().await;
+    /// Until somebody has changed something in the account.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Somebody has changed something in the account, and not over this wire.
+    pub fn tell_change(&self) {
+        self.0.changed.notify_waiters();
     }
 
     fn latency(&self) -> Duration {
@@ -200,7 +205,7 @@ impl Wire {
             }
         };
         if call.accepted && !call.is_read() {
-            self.0.written.notify_waiters();
+            self.tell_change();
         }
         self.note(call);
         if fault == Fault::LostAnswer {
