@@ -10,6 +10,9 @@ const PACE: Duration = Duration::from_millis(1000);
 /// Between two looks after nothing has happened for [`QUIET`].
 const EASY: Duration = Duration::from_millis(1500);
 const QUIET: Duration = Duration::from_secs(180);
+/// And after nothing has happened for [`STILL`], which is longer than targets drain by default (300 s).
+const EASIEST: Duration = Duration::from_secs(3);
+const STILL: Duration = Duration::from_secs(360);
 /// What is not waited for is looked at this often.
 const SERVICE_EVERY: Duration = Duration::from_secs(3);
 const TARGETS_EVERY: Duration = Duration::from_secs(6);
@@ -19,9 +22,10 @@ const TASKS_EVERY: Duration = Duration::from_secs(15);
 /// Listings, where nothing calls for one.
 const LISTED_EVERY: Duration = Duration::from_secs(60);
 /// How many calls may be made before the average counts.
-const BURST: f64 = 24.0;
-/// The longest pause for the sake of the average.
-const LATEST: Duration = Duration::from_millis(2000);
+const BURST: f64 = 20.0;
+/// The longest pause for the sake of the average: what a look costs that asks about everything in one target group is
+/// earned in it.
+const LATEST: Duration = Duration::from_secs(3);
 /// The slowest pace, as a multiple, when AWS throttles.
 const SLOWEST: u32 = 8;
 
@@ -144,11 +148,14 @@ impl Cadence {
         let earned = at.saturating_sub(self.counted).as_secs_f64() * rate;
         self.counted = at;
         self.allowance = (self.allowance + earned).min(BURST) - seen.calls;
-        let quiet = at.saturating_sub(self.changed) >= QUIET;
-        let pace = if quiet { EASY } else { PACE } * self.slowness;
-        // Below zero, looks come later until it is earned again, but never so late that it would be noticed.
+        let pace = match at.saturating_sub(self.changed) {
+            quiet if quiet >= STILL => EASIEST,
+            quiet if quiet >= QUIET => EASY,
+            _ => PACE,
+        };
+        // Below zero, the look costs what it takes to earn it.
         let debt = Duration::from_secs_f64((-self.allowance).max(0.0) / rate);
-        pace.max(debt.min(PACE + debt / 10).min(LATEST))
+        (pace * self.slowness).max(debt.min(LATEST))
     }
 }
 
@@ -190,23 +197,60 @@ mod tests {
         assert_eq!(later, Question { service: true, tasks: true, targets: Groups::All, ..nothing });
     }
 
+    /// Looks for so many seconds, each at the price that `cost` tells for its number: the pauses, and the calls.
+    fn look_for(duration: u64, cost: impl Fn(usize) -> f64) -> (Vec<Duration>, f64) {
+        let mut cadence = Cadence::new();
+        let (mut at, mut calls, mut pauses) = (Duration::ZERO, 0.0, Vec::new());
+        while at < seconds(duration) {
+            let cost = cost(pauses.len());
+            let pause = cadence.pause(at, Seen { calls: cost, changed: true, ..SEEN }, RATE);
+            pauses.push(pause);
+            calls += cost;
+            at += pause;
+        }
+        (pauses, calls)
+    }
+
     #[test]
-    fn a_burst_is_free_and_what_costs_too_much_for_long_comes_later() {
-        let run = |calls: f64| {
-            let mut cadence = Cadence::new();
-            let (mut at, mut pauses) = (Duration::ZERO, Vec::new());
-            while at < seconds(240) {
-                let pause = cadence.pause(at, Seen { calls, changed: true, ..SEEN }, RATE);
-                pauses.push(pause);
-                at += pause;
+    fn the_average_is_kept_and_a_burst_is_free() {
+        let (pauses, calls) = look_for(240, |_| 4.0);
+        assert!(pauses[..5].iter().all(|pause| *pause == PACE), "{pauses:?}");
+        assert!(calls >= 240.0 * RATE, "{calls}");
+        // Of four minutes in which every look costs that much, and of one in which they differ.
+        assert!(calls <= 240.0 * 1.5, "{calls}");
+        for costs in [[1.0, 1.0, 4.0, 2.0, 3.0], [4.2, 0.1, 4.2, 4.2, 1.0]] {
+            for minutes in 1..=10 {
+                let duration = minutes * 60;
+                let (pauses, calls) = look_for(duration, |number| costs[number % costs.len()]);
+                let most = duration as f64 * RATE + BURST + LATEST.as_secs_f64() * RATE;
+                assert!(calls <= most, "{calls} calls in {duration} s, and {most} at most");
+                assert!(pauses.iter().all(|pause| *pause <= LATEST), "{pauses:?}");
             }
-            pauses
-        };
-        assert!(run(1.3).iter().all(|pause| *pause == PACE), "within the average");
-        let dear = run(4.0);
-        assert!(dear[..5].iter().all(|pause| *pause == PACE), "{dear:?}");
-        assert_eq!(dear.last(), Some(&LATEST));
-        assert!(dear.is_sorted(), "{dear:?}");
+        }
+        // What is within the average is never late.
+        let (pauses, _) = look_for(240, |_| 1.4);
+        assert!(pauses.iter().all(|pause| *pause == PACE), "{pauses:?}");
+    }
+
+    #[test]
+    fn what_costs_more_than_the_longest_pause_earns_comes_no_later() {
+        let (pauses, _) = look_for(240, |_| 8.0);
+        assert_eq!(pauses.last(), Some(&LATEST));
+        assert!(pauses.is_sorted(), "{pauses:?}");
+    }
+
+    #[test]
+    fn looks_ease_while_nothing_happens() {
+        let mut cadence = Cadence::new();
+        let quiet = Seen { calls: 0.0, ..SEEN };
+        let pace =
+            |cadence: &mut Cadence, at, changed| cadence.pause(seconds(at), Seen { changed, ..quiet }, RATE);
+        assert_eq!(pace(&mut cadence, 10, true), PACE);
+        assert_eq!(pace(&mut cadence, 189, false), PACE);
+        assert_eq!(pace(&mut cadence, 190, false), EASY);
+        assert_eq!(pace(&mut cadence, 369, false), EASY);
+        assert_eq!(pace(&mut cadence, 370, false), EASIEST);
+        assert_eq!(pace(&mut cadence, 371, true), PACE);
     }
 
     #[test]

@@ -395,10 +395,10 @@ fn succeeded_only_if_true(
     }
     let deployment = ended.deployment().expect("a deployment");
     let calls = wire.calls();
-    let mut last: BTreeMap<(&str, Option<&str>), &Call> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, Option<String>), &Call> = BTreeMap::new();
     for call in calls.iter().filter(|call| call.is_answered() && call.at <= ended.at) {
         if ["DescribeServices", "DescribeTasks", "DescribeTargetHealth"].contains(&call.operation.as_str()) {
-            last.insert((&call.operation, call.target_group.as_deref()), call);
+            last.insert((&call.operation, call.target_group()), call);
         }
     }
     let from = last.values().map(|call| call.as_of).min().expect("a look");

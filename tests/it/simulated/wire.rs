@@ -44,8 +44,8 @@ pub struct Call {
     /// When the account answered it, or the wire kept it from the account.
     pub at: Instant,
     pub operation: String,
-    /// What DescribeTargetHealth asked about.
-    pub target_group: Option<String>,
+    /// Its parameters: JSON, or a form.
+    pub body: Arc<[u8]>,
     /// What was told is how it was then: earlier than `at` where the answer was stale.
     pub as_of: Instant,
     /// The account carried it out.
@@ -55,9 +55,26 @@ pub struct Call {
 }
 
 impl Call {
+    /// One that was answered at this instant.
+    pub fn testing(at: Instant, operation: &str) -> Self {
+        let operation = operation.to_owned();
+        Self { at, operation, body: Arc::default(), as_of: at, accepted: true, fault: Fault::None }
+    }
+
     /// The caller got to know what the account said.
     pub fn is_answered(&self) -> bool {
         self.accepted && matches!(self.fault, Fault::None | Fault::Stale)
+    }
+
+    /// What DescribeTargetHealth asks about.
+    pub fn target_group(&self) -> Option<String> {
+        (self.operation == "DescribeTargetHealth").then(|| form_field(&self.body, "TargetGroupArn"))
+    }
+
+    /// How many things a list of its parameters names.
+    pub fn named(&self, list: &str) -> usize {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).expect("JSON");
+        body[list].as_array().map_or(0, Vec::len)
     }
 
     /// It leaves everything as it is.
@@ -84,7 +101,7 @@ struct Inner {
 }
 
 /// An operation and its parameters.
-type Asked = (String, Vec<u8>);
+type Asked = (String, Arc<[u8]>);
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,7 +184,7 @@ impl Wire {
         }
     }
 
-    async fn carry(&self, target: Option<String>, body: Vec<u8>) -> Result<HttpResponse, ConnectorError> {
+    async fn carry(&self, target: Option<String>, body: Arc<[u8]>) -> Result<HttpResponse, ConnectorError> {
         let operation = match &target {
             Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
             None => form_field(&body, "Action"),
@@ -176,14 +193,8 @@ impl Wire {
         let fault = self.fault(&operation);
         let json = target.is_some();
         let now = Instant::now();
-        let mut call = Call {
-            at: now,
-            target_group: (operation == "DescribeTargetHealth").then(|| form_field(&body, "TargetGroupArn")),
-            operation,
-            as_of: now,
-            accepted: false,
-            fault,
-        };
+        let mut call =
+            Call { at: now, operation, body: Arc::clone(&body), as_of: now, accepted: false, fault };
         let answer = match fault {
             Fault::Throttled => refusal(json, 400, "ThrottlingException", "Rate exceeded"),
             Fault::ServerError => refusal(json, 500, "ServerException", "Service Unavailable."),
@@ -224,7 +235,7 @@ impl Wire {
         &self,
         operation: &str,
         target: Option<&str>,
-        body: &[u8],
+        body: &Arc<[u8]>,
         stale: bool,
     ) -> (Instant, HttpAnswer) {
         let answer = self.account().answer(target, body);
@@ -233,7 +244,7 @@ impl Wire {
         if inner.faults.stale == 0.0 {
             return (now, answer);
         }
-        let past = inner.past.entry((operation.to_owned(), body.to_vec())).or_default();
+        let past = inner.past.entry((operation.to_owned(), Arc::clone(body))).or_default();
         past.push_back((now, answer.clone()));
         while past.front().is_some_and(|(at, _)| now - *at > Duration::from_secs(4)) {
             past.pop_front();
@@ -281,7 +292,7 @@ fn form_field(body: &[u8], name: &str) -> String {
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").map(str::to_owned);
-        let body = request.body().bytes().unwrap_or_default().to_vec();
+        let body = Arc::from(request.body().bytes().unwrap_or_default());
         let wire = self.clone();
         HttpConnectorFuture::new(async move { wire.carry(target, body).await })
     }
