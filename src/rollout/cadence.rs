@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::conditions::Awaited;
+use crate::aws::Allowance;
 
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(1000);
@@ -21,8 +22,6 @@ const STARTING_EVERY: Duration = Duration::from_secs(5);
 const TASKS_EVERY: Duration = Duration::from_secs(15);
 /// Listings, where nothing calls for one.
 const LISTED_EVERY: Duration = Duration::from_secs(60);
-/// How many calls may be made before the average counts.
-const BURST: f64 = 20.0;
 /// The longest pause for the sake of the average: what a look costs that asks about everything in one target group is
 /// earned in it.
 const LATEST: Duration = Duration::from_secs(3);
@@ -99,7 +98,8 @@ impl Cadence {
             listed: None,
             changed: Duration::ZERO,
             starting: true,
-            allowance: BURST,
+            // No more than a burst, whatever that comes to.
+            allowance: f64::INFINITY,
             counted: Duration::ZERO,
             slowness: 1,
         }
@@ -126,8 +126,9 @@ impl Cadence {
         }
     }
 
-    /// Takes in what a look brought; how long to wait until the next one, for an average of `rate` calls a second.
-    pub fn pause(&mut self, at: Duration, seen: Seen, rate: f64) -> Duration {
+    /// Takes in what a look brought; how long to wait until the next one, so that calls keep to what is allowed.
+    pub fn pause(&mut self, at: Duration, seen: Seen, allowed: Allowance) -> Duration {
+        let Allowance { rate, burst } = allowed;
         let mark = |last: &mut Option<Duration>, now: bool| {
             if now {
                 *last = Some(at);
@@ -147,7 +148,7 @@ impl Cadence {
         };
         let earned = at.saturating_sub(self.counted).as_secs_f64() * rate;
         self.counted = at;
-        self.allowance = (self.allowance + earned).min(BURST) - seen.calls;
+        self.allowance = (self.allowance + earned).min(burst) - seen.calls;
         let pace = match at.saturating_sub(self.changed) {
             quiet if quiet >= STILL => EASIEST,
             quiet if quiet >= QUIET => EASY,
@@ -164,6 +165,8 @@ mod tests {
     use super::*;
 
     const RATE: f64 = 1.4;
+    const BURST: f64 = 20.0;
+    const ALONE: Allowance = Allowance { rate: RATE, burst: BURST };
     const SEEN: Seen = Seen {
         service: true,
         tasks: true,
@@ -183,7 +186,7 @@ mod tests {
     fn the_first_look_is_at_everything_and_later_ones_at_what_is_awaited() {
         let mut cadence = Cadence::new();
         assert_eq!(cadence.question(seconds(0), Awaited::Service), Question::ALL);
-        cadence.pause(seconds(0), SEEN, RATE);
+        cadence.pause(seconds(0), SEEN, ALONE);
         let ask = |awaited| cadence.question(seconds(1), awaited);
         let nothing = Question::default();
         assert_eq!(ask(Awaited::Service), Question { service: true, ..nothing });
@@ -203,7 +206,7 @@ mod tests {
         let (mut at, mut calls, mut pauses) = (Duration::ZERO, 0.0, Vec::new());
         while at < seconds(duration) {
             let cost = cost(pauses.len());
-            let pause = cadence.pause(at, Seen { calls: cost, changed: true, ..SEEN }, RATE);
+            let pause = cadence.pause(at, Seen { calls: cost, changed: true, ..SEEN }, ALONE);
             pauses.push(pause);
             calls += cost;
             at += pause;
@@ -244,7 +247,7 @@ mod tests {
         let mut cadence = Cadence::new();
         let quiet = Seen { calls: 0.0, ..SEEN };
         let pace =
-            |cadence: &mut Cadence, at, changed| cadence.pause(seconds(at), Seen { changed, ..quiet }, RATE);
+            |cadence: &mut Cadence, at, changed| cadence.pause(seconds(at), Seen { changed, ..quiet }, ALONE);
         assert_eq!(pace(&mut cadence, 10, true), PACE);
         assert_eq!(pace(&mut cadence, 189, false), PACE);
         assert_eq!(pace(&mut cadence, 190, false), EASY);
@@ -258,12 +261,12 @@ mod tests {
         let mut cadence = Cadence::new();
         let throttled = Seen { throttled: true, changed: true, ..SEEN };
         let pauses: Vec<u64> =
-            (1..6).map(|at| cadence.pause(seconds(at * 10), throttled, RATE).as_secs()).collect();
+            (1..6).map(|at| cadence.pause(seconds(at * 10), throttled, ALONE).as_secs()).collect();
         assert_eq!(pauses, [2, 4, 8, 8, 8]);
         let clean = Seen { changed: true, ..SEEN };
         let pauses: Vec<u64> =
-            (6..10).map(|at| cadence.pause(seconds(at * 10), clean, RATE).as_secs()).collect();
+            (6..10).map(|at| cadence.pause(seconds(at * 10), clean, ALONE).as_secs()).collect();
         assert_eq!(pauses, [4, 2, 1, 1]);
-        assert_eq!(cadence.pause(seconds(400), SEEN, RATE), EASY);
+        assert_eq!(cadence.pause(seconds(400), SEEN, ALONE), EASY);
     }
 }

@@ -22,12 +22,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::simulated::run::{CLUSTER, Ended, SERVICE};
 use crate::simulated::truth::{Steady, judge};
-use crate::simulated::{Call, Faults, Plan, Service, Wire, deploy};
+use crate::simulated::{Call, Fault, Faults, Plan, Service, Wire, deploy};
 
 /// Of a test run on two cores; `CHAOS_ROLLOUTS=5000` takes about thirteen minutes alone.
 const ROLLOUTS: u64 = 1_000;
 /// No run may take longer, on the paused clock.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
+/// How often a call is tried before a run is given up for it.
+const TRIES: usize = 5;
 
 /// How the PRIMARY deployment stood from this instant on.
 #[derive(Debug, PartialEq, Eq)]
@@ -264,8 +266,10 @@ async fn follow(seed: u64, repeated: bool) -> Told {
 
     succeeded_only_if_true(&wire, &ended, &plan, &truth, &story);
     updated_once(&wire, &ended, &story);
-    // A wire that fails more often than calls are repeated is told as what it is, before anything was changed.
     let out_of_reach = ended.state.error.is_some() && ended.deployment().is_none();
+    if out_of_reach {
+        gave_up_for_a_reason(&wire, &ended, &story);
+    }
     if harm.is_passing()
         && !out_of_reach
         && plan.timeout > Duration::from_secs(600)
@@ -408,6 +412,28 @@ fn succeeded_only_if_true(
         _ => stood.healthy,
     });
     assert!(held, "succeeded, and it was not so from {from:?} to {to:?}: {truth:?} {}", story());
+}
+
+/// A run ends with an error of AWS only where the wire failed as often as the call is tried, and it has not touched the
+/// service then.
+fn gave_up_for_a_reason(wire: &Wire, ended: &Ended, story: &dyn Fn() -> String) {
+    let error = &ended.state.error.as_ref().expect("an error").message;
+    // `ecs:DescribeServices on prod/web: ...`
+    let action = error.split(' ').next().unwrap_or_default();
+    let operation = action.split_once(':').map(|(_, operation)| operation);
+    let operation = operation.unwrap_or_else(|| panic!("the call is not named: {error}"));
+    let calls = wire.calls();
+    let before = || calls.iter().filter(|call| call.at <= ended.at);
+    let tried =
+        before().rev().filter(|call| call.operation == operation).take_while(|call| !call.is_answered());
+    let faults: Vec<Fault> = tried.map(|call| call.fault).collect();
+    assert!(faults.len() >= TRIES, "{error}, after {faults:?} alone: {}", story());
+    let written: Vec<&str> = before()
+        .filter(|call| call.accepted && !call.is_read())
+        .map(|call| call.operation.as_str())
+        .collect();
+    let harmless = |operation: &&str| *operation == "RegisterTaskDefinition";
+    assert!(written.iter().all(harmless), "{error}, and {written:?} was done: {}", story());
 }
 
 /// One deployment a run, and one more where it was put back.
