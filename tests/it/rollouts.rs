@@ -122,6 +122,7 @@ fn a_bucket_is_emptied_by_a_burst_and_filled_by_time() {
 /// Of twenty services that are deployed in one run, calls are shared and the account's rates are kept (facts 7.1, 7.3).
 #[tokio::test(start_paused = true)]
 async fn twenty_services_share_their_calls_and_stay_inside_the_rates() {
+    fastrand::seed(20);
     let names: Vec<String> = (1..=20).map(|number| format!("service-{number}")).collect();
     let like = Service { desired: 6, ..service() };
     let account = like.account(20);
