@@ -1,5 +1,6 @@
 //! The probe against ministack: its load balancer carries the requests, and an independent generator sends as many.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -88,7 +89,7 @@ async fn a_deployment_that_loses_requests_is_violated_by_as_many_as_somebody_els
     load_hello(folder.path(), &name, "v1");
     load_hello(folder.path(), &name, "v2");
     let ministack = Ministack::connect();
-    let stubborn = load_stubborn(&name);
+    let stubborn = load_stubborn(folder.path(), &name);
     let beside = (1..=BESIDE).map(|number| {
         let environment = json!([{"name": "PORT", "value": (9000 + number).to_string()}]);
         json!({"name": format!("beside-{number}"), "image": stubborn, "essential": false, "environment": environment})
@@ -110,10 +111,12 @@ async fn a_deployment_that_loses_requests_is_violated_by_as_many_as_somebody_els
 }
 
 /// The same program in an image whose containers are asked to end by a signal that it does not heed.
-fn load_stubborn(name: &str) -> String {
+fn load_stubborn(folder: &Path, name: &str) -> String {
     let image = format!("{name}:stubborn");
-    let made = docker(&["create", &format!("{name}:v1")]);
-    docker(&["commit", "--change", "STOPSIGNAL SIGWINCH", made.trim(), &image]);
-    docker(&["rm", made.trim()]);
+    let context = folder.join("stubborn");
+    std::fs::create_dir(&context).expect("a folder");
+    let text = format!("FROM {name}:v1\nSTOPSIGNAL SIGWINCH\n");
+    std::fs::write(context.join("Dockerfile"), text).expect("written");
+    docker(&["build", "--tag", &image, context.to_str().expect("UTF-8")]);
     image
 }
