@@ -107,7 +107,11 @@ async fn a_deployment_that_loses_requests_is_violated_by_as_many_as_somebody_els
     assert_eq!(zero["verdict"], "violated", "{zero}");
     let probed = zero["probe"]["failed"].as_u64().expect("a number");
     assert!(probed >= ENOUGH && failed >= ENOUGH, "{probed} and {failed}");
-    assert!(probed.abs_diff(failed) * 100 <= failed, "{probed} and {failed}");
+    // A request that this machine was too busy to send in time is sent late by the generator; the probe leaves it out and
+    // says so. On a machine that keeps up there is none.
+    let missed = zero["probe"]["missed"].as_u64().expect("a number");
+    assert!(missed * 10 <= failed, "{missed} of {failed} missed");
+    assert!((probed + missed).abs_diff(failed) * 100 <= failed, "{probed}, {missed} missed, and {failed}");
 }
 
 /// The same program in an image whose containers are asked to end by a signal that it does not heed.
