@@ -16,6 +16,7 @@
 //! | [`targets`] | the repositories that get an image: looked at, and created where they are missing |
 //! | [`logins`] | which registry a reference belongs to, and how to log in there |
 //! | [`plan`] | what would change: pure |
+//! | [`preflight`] | checks before anything is changed, one a file: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
 //! | [`github`] | what only GitHub Actions knows |
@@ -42,6 +43,7 @@ pub mod github;
 pub mod image;
 pub mod logins;
 pub mod plan;
+pub mod preflight;
 pub mod prepare;
 pub mod report;
 pub mod roll_out;

@@ -1,6 +1,7 @@
 //! The one place that talks to AWS: clients (Region, credentials, retries, time limits), and AWS's
 //! answers turned into our values and back.
 
+pub mod account;
 mod batch;
 mod calls;
 mod clients;

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_envfile::Policy;
 
-use super::env_args::{EnvArgs, PruneArgs};
+use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
 use super::logs_args::LogsArgs;
 use super::push_args::{PushArgs, PushCommandArgs};
-use crate::config::{Overrides, ProbeOverrides, WaitFor};
+use super::rollout_args::RolloutArgs;
+use super::service_args::{ContinueArgs, RollbackArgs, StatusArgs};
+use crate::config::Overrides;
 use crate::error::{Error, Result};
 use crate::report::Format;
 use crate::secret::Secret;
@@ -89,102 +91,6 @@ pub enum Command {
     },
 }
 
-/// `landfall status`
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// Only these services of the configuration [default: all]
-    pub services: Vec<String>,
-    /// Go on looking until Ctrl-C
-    #[arg(long)]
-    pub watch: bool,
-    /// ECS service: name or ARN
-    #[arg(long, env = "LANDFALL_SERVICE")]
-    pub service: Option<String>,
-}
-
-/// `landfall rollback`
-#[derive(Debug, Args)]
-pub struct RollbackArgs {
-    /// Only these services of the configuration [default: all]
-    pub services: Vec<String>,
-    /// To this revision: its number, family:number or its ARN [default: the one that was last good]
-    #[arg(long, value_name = "REVISION")]
-    pub to: Option<String>,
-    /// Show where each service would go, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// ECS service: name or ARN
-    #[arg(long, env = "LANDFALL_SERVICE")]
-    pub service: Option<String>,
-    /// How long it may take [default: 30m]
-    #[arg(long, env = "LANDFALL_TIMEOUT", value_name = "DURATION")]
-    pub timeout: Option<String>,
-}
-
-impl RollbackArgs {
-    /// What the flags say over the file.
-    pub fn overrides(&self, global: &Global) -> Overrides {
-        Overrides {
-            only: self.services.clone(),
-            region: given(&global.region),
-            cluster: given(&global.cluster),
-            service: given(&self.service),
-            timeout: given(&self.timeout),
-            ..Overrides::default()
-        }
-    }
-}
-
-/// `landfall continue`
-#[derive(Debug, Args)]
-pub struct ContinueArgs {
-    /// Only these services of the configuration [default: all]
-    pub services: Vec<String>,
-    /// Which way
-    #[arg(long, value_enum, default_value_t = ContinueActionArg::Continue)]
-    pub action: ContinueActionArg,
-    /// ECS service: name or ARN
-    #[arg(long, env = "LANDFALL_SERVICE")]
-    pub service: Option<String>,
-}
-
-/// Which way a paused deployment goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ContinueActionArg {
-    /// To the next stage
-    Continue,
-    /// Back to the revision before
-    Rollback,
-}
-
-impl ContinueArgs {
-    /// What the flags say over the file.
-    pub fn overrides(&self, global: &Global) -> Overrides {
-        Overrides {
-            only: self.services.clone(),
-            region: given(&global.region),
-            cluster: given(&global.cluster),
-            service: given(&self.service),
-            only_images: true,
-            ..Overrides::default()
-        }
-    }
-}
-
-impl StatusArgs {
-    /// What the flags say over the file.
-    pub fn overrides(&self, global: &Global) -> Overrides {
-        Overrides {
-            only: self.services.clone(),
-            region: given(&global.region),
-            cluster: given(&global.cluster),
-            service: given(&self.service),
-            only_images: true,
-            ..Overrides::default()
-        }
-    }
-}
-
 /// `landfall explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -256,92 +162,15 @@ pub struct ServiceArgs {
     /// oci-archive:FILE[:REF], oci:DIR[:REF], registry:REFERENCE, or - for an archive on standard input
     #[arg(long, env = "LANDFALL_FROM", value_name = "SOURCE")]
     pub from: Option<String>,
-    /// A .env file that the container reads; may be repeated, and the first one that sets a name wins
-    #[arg(long, env = "LANDFALL_ENV_FILE", value_name = "FILE", value_parser = path)]
-    pub env_file: Vec<PathBuf>,
-    /// What to do about lines that ECS reads otherwise than dotenv libraries do [default: normalize]
-    #[arg(long, env = "LANDFALL_ENV_POLICY", value_name = "POLICY", value_parser = env_policy)]
-    pub env_policy: Option<EnvPolicyArg>,
-    /// Where .env files are stored: s3://BUCKET/PREFIX
-    #[arg(long, env = "LANDFALL_ENV_STORE", value_name = "S3-URL")]
-    pub env_store: Option<String>,
+    /// Its .env files
+    #[command(flatten)]
+    pub env_files: EnvFilesArgs,
     /// Set a variable in the task definition; may be repeated
     #[arg(long = "env", short = 'e', value_name = "NAME=VALUE", value_parser = raw)]
     pub environment: Vec<Secret>,
     /// Set a variable from a parameter or secret: its name or ARN; may be repeated
     #[arg(long = "secret", value_name = "NAME=VALUE_FROM", value_parser = raw)]
     pub secrets: Vec<Secret>,
-}
-
-/// When the rollout is over.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Rollout")]
-pub struct RolloutArgs {
-    /// What to wait for [default: steady]
-    #[arg(long, env = "LANDFALL_WAIT_FOR", value_enum)]
-    pub wait_for: Option<WaitForArg>,
-    /// How long the rollout may take [default: 30m]
-    #[arg(long, env = "LANDFALL_TIMEOUT", value_name = "DURATION")]
-    pub timeout: Option<String>,
-    /// How long nothing may move while tasks are missing [default: 5m]
-    #[arg(long, env = "LANDFALL_STALL_TIMEOUT", value_name = "DURATION")]
-    pub stall_timeout: Option<String>,
-    /// How many tasks may fail [default: the larger of 2 and the desired count]
-    #[arg(long, env = "LANDFALL_MAX_FAILED_TASKS", value_name = "COUNT")]
-    pub max_failed_tasks: Option<u32>,
-    /// Whether to put the service back when the rollout fails [default: on-failure]
-    #[arg(long, env = "LANDFALL_ROLLBACK", value_enum)]
-    pub rollback: Option<RollbackArg>,
-    /// What becomes of a service that fails and has nothing to go back to [default: leave]
-    #[arg(long, env = "LANDFALL_ON_FIRST_FAILURE", value_enum)]
-    pub on_first_failure: Option<OnFirstFailureArg>,
-    /// What becomes of the service when the run is interrupted [default: leave]
-    #[arg(long, env = "LANDFALL_ON_INTERRUPT", value_enum)]
-    pub on_interrupt: Option<OnInterruptArg>,
-    /// Send requests to this address throughout the rollout, to prove that none is lost
-    #[arg(long, env = "LANDFALL_PROBE_URL", value_name = "URL", hide_env_values = true, value_parser = raw)]
-    pub probe_url: Option<Secret>,
-    /// From one request of a probe to the next [default: 500ms]
-    #[arg(long, env = "LANDFALL_PROBE_INTERVAL", value_name = "DURATION")]
-    pub probe_interval: Option<String>,
-}
-
-/// `--wait-for`
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum WaitForArg {
-    /// Every new task is healthy and the old ones have drained
-    Steady,
-    /// Every new task is healthy
-    Healthy,
-    /// Return after UpdateService
-    None,
-}
-
-/// `--rollback`
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum RollbackArg {
-    /// To the revision that was last known good
-    OnFailure,
-    /// Leave the service as it is
-    Never,
-}
-
-/// `--on-first-failure`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnFirstFailureArg {
-    /// It stays as it is, and ECS goes on trying
-    Leave,
-    /// Its desired count becomes 0
-    ScaleToZero,
-}
-
-/// `--on-interrupt`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnInterruptArg {
-    /// ECS goes on with the deployment
-    Leave,
-    /// It is set back to the revision that was last good
-    Rollback,
 }
 
 /// `landfall sandbox`
@@ -372,7 +201,7 @@ impl DeployArgs {
             texts.iter().map(|text| pair(flag, text)).collect::<Result<Vec<_>>>()
         };
         let secrets = pairs("--secret", &service.secrets)?;
-        Ok(Overrides {
+        Ok(self.rollout.over(Overrides {
             only: self.services.clone(),
             region: given(&global.region),
             cluster: given(&global.cluster),
@@ -382,31 +211,10 @@ impl DeployArgs {
             from: given(&service.from),
             images: given_list(&service.image),
             push: self.push.overrides()?,
-            env_files: given_paths(&service.env_file),
-            env_policy: service.env_policy.and_then(|policy| policy.0),
-            env_store: given(&service.env_store),
             environment: pairs("--env", &service.environment)?,
             secrets: secrets.into_iter().map(|(name, from)| (name, from.expose().to_owned())).collect(),
-            wait_for: self.rollout.wait_for.map(|wait| match wait {
-                WaitForArg::Steady => WaitFor::Steady,
-                WaitForArg::Healthy => WaitFor::Healthy,
-                WaitForArg::None => WaitFor::None,
-            }),
-            timeout: given(&self.rollout.timeout),
-            stall_timeout: given(&self.rollout.stall_timeout),
-            max_failed_tasks: self.rollout.max_failed_tasks,
-            rollback: self.rollout.rollback.map(|rollback| matches!(rollback, RollbackArg::OnFailure)),
-            scale_to_zero_on_first_failure: self
-                .rollout
-                .on_first_failure
-                .map(|wanted| wanted == OnFirstFailureArg::ScaleToZero),
-            rollback_on_interrupt: self.rollout.on_interrupt.map(|wanted| wanted == OnInterruptArg::Rollback),
-            probe: ProbeOverrides {
-                url: self.rollout.probe_url.clone().filter(|url| !url.expose().is_empty()),
-                interval: given(&self.rollout.probe_interval),
-            },
-            only_images: false,
-        })
+            ..service.env_files.over(Overrides::default())
+        }))
     }
 }
 
@@ -450,7 +258,7 @@ pub(super) fn path(text: &str) -> std::result::Result<PathBuf, std::convert::Inf
 }
 
 /// Takes any text: clap repeats what it refuses, and this may be a value whose name was forgotten.
-fn raw(text: &str) -> std::result::Result<Secret, std::convert::Infallible> {
+pub(super) fn raw(text: &str) -> std::result::Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
 

@@ -71,6 +71,14 @@ pub struct EnvSourceArgs {
     /// The container [default: the only one]
     #[arg(long, env = "LANDFALL_CONTAINER", value_name = "NAME")]
     pub container: Option<String>,
+    /// Its .env files
+    #[command(flatten)]
+    pub env_files: EnvFilesArgs,
+}
+
+/// The .env files of a container, and where they are stored.
+#[derive(Debug, Args)]
+pub struct EnvFilesArgs {
     /// A .env file that the container reads; may be repeated, and the first one that sets a name wins
     #[arg(long, env = "LANDFALL_ENV_FILE", value_name = "FILE", value_parser = path)]
     pub env_file: Vec<PathBuf>,
@@ -80,6 +88,18 @@ pub struct EnvSourceArgs {
     /// Where .env files are stored: s3://BUCKET/PREFIX
     #[arg(long, env = "LANDFALL_ENV_STORE", value_name = "S3-URL")]
     pub env_store: Option<String>,
+}
+
+impl EnvFilesArgs {
+    /// What the flags say over the file, beside what is known of it.
+    pub(super) fn over(&self, known: Overrides) -> Overrides {
+        Overrides {
+            env_files: given_paths(&self.env_file),
+            env_policy: self.env_policy.and_then(|policy| policy.0),
+            env_store: given(&self.env_store),
+            ..known
+        }
+    }
 }
 
 /// `landfall env push`
@@ -192,10 +212,7 @@ impl EnvSourceArgs {
             only: only.to_vec(),
             service: given(&self.service),
             container: given(&self.container),
-            env_files: given_paths(&self.env_file),
-            env_policy: self.env_policy.and_then(|policy| policy.0),
-            env_store: given(&self.env_store),
-            ..without_images(global)
+            ..self.env_files.over(without_images(global))
         }
     }
 }

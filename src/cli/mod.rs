@@ -6,7 +6,9 @@ mod environment;
 mod interrupt;
 mod logs_args;
 mod push_args;
+mod rollout_args;
 mod run;
+mod service_args;
 
 pub use args::Cli;
 pub use run::run;

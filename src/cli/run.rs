@@ -8,15 +8,13 @@ use indicatif::ProgressDrawTarget;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::args::{
-    Cli, Command, ContinueActionArg, ContinueArgs, DeployArgs, ExplainArgs, Global, RollbackArgs,
-    SandboxArgs, SchemaOf, StatusArgs, given,
-};
+use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
 use super::push_args::PushCommandArgs;
+use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
 use crate::config::load;

@@ -4,22 +4,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::sandbox::LongLived;
+use crate::stage::{LongLived, SCENARIOS};
 use crate::support::{Landfall, root};
 
 /// The length of a piece that would give a value away.
 const PIECE: usize = 8;
-const SCENARIOS: [&str; 9] = [
-    "healthy",
-    "slow",
-    "image-not-found",
-    "crash-loop",
-    "unhealthy-target",
-    "env-file-denied",
-    "throttled",
-    "superseded",
-    "breaker-rollback",
-];
 const OUTPUTS: [&str; 4] = ["human", "plain", "json", "github"];
 
 /// Twelve characters that occur nowhere else, the same in each run.

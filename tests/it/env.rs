@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use landfall_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
+use crate::stage::{definition, serve};
 use crate::support::{Landfall, Ran, api_calls, writes};
 
 /// Part of every value that no output may show.
@@ -169,21 +170,6 @@ struct Stage {
     folder: tempfile::TempDir,
 }
 
-/// A task definition of family `web` whose container `app` has this too.
-fn definition(more: &Value) -> Value {
-    let mut app = json!({"name": "app", "image": "busybox", "essential": true});
-    app.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    json!({
-        "family": "web",
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256",
-        "memory": "512",
-        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-        "containerDefinitions": [app]
-    })
-}
-
 fn arn(key: &str) -> String {
     format!("arn:aws:s3:::env-store/{key}")
 }
@@ -198,17 +184,7 @@ impl Stage {
         for (key, content) in objects {
             sandbox.put_object("env-store", key, content.as_bytes()).expect("written");
         }
-        let revision = sandbox.register_task_definition(&definition(&container)).expect("a revision");
-        let service = json!({
-            "cluster": "demo",
-            "serviceName": "web",
-            "taskDefinition": revision,
-            "desiredCount": 1,
-            "launchType": "FARGATE",
-            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"]}}
-        });
-        sandbox.create_service(&service).expect("a service");
-        sandbox.settle().expect("it is steady");
+        serve(&sandbox, &definition(&container), &json!({}));
         let stage = Self { sandbox, folder: tempfile::tempdir().expect("a folder") };
         stage.config("app: { env_file: app.env }");
         stage

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
+use crate::stage::{definition, lay_over, seeded_image, serve};
 use crate::support::{Landfall, Ran, api_calls, writes};
 
 const ARN: &str = "arn:aws:s3:::env-store/prod/web/app/";
@@ -27,34 +28,9 @@ impl Stage {
         for (key, content) in objects {
             sandbox.put_object("env-store", key, content.as_bytes()).expect("written");
         }
-        sandbox.create_repository("web");
-        let digest = sandbox.seed_image("web", "v1").expect("an image");
-        let mut app = json!({
-            "name": "app",
-            "image": format!("000000000000.dkr.ecr.us-east-1.amazonaws.com/web@{digest}"),
-            "essential": true
-        });
-        app.as_object_mut().expect("an object").extend(container.as_object().expect("an object").clone());
-        let definition = json!({
-            "family": "web",
-            "networkMode": "awsvpc",
-            "requiresCompatibilities": ["FARGATE"],
-            "cpu": "256",
-            "memory": "512",
-            "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-            "containerDefinitions": [app]
-        });
-        let revision = sandbox.register_task_definition(&definition).expect("a revision");
-        let service = json!({
-            "cluster": "demo",
-            "serviceName": "web",
-            "taskDefinition": revision,
-            "desiredCount": 2,
-            "launchType": "FARGATE",
-            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"]}}
-        });
-        sandbox.create_service(&service).expect("a service");
-        sandbox.settle().expect("it is steady");
+        let mut app = json!({ "image": seeded_image(&sandbox) });
+        lay_over(&mut app, &container);
+        serve(&sandbox, &definition(&app), &json!({ "desiredCount": 2 }));
         Self { sandbox, folder: tempfile::tempdir().expect("a folder") }
     }
 

@@ -12,6 +12,7 @@ use landfall_sandbox::{BucketOptions, BucketPolicy, Options, Sandbox};
 use serde_json::{Value, json};
 use sha2::Digest;
 
+use crate::stage::{definition, serve};
 use crate::support::{Landfall, Ran, writes};
 
 const ACCOUNT: &str = "000000000000";
@@ -19,26 +20,7 @@ const ACCOUNT: &str = "000000000000";
 async fn sandbox() -> Sandbox {
     let sandbox = Sandbox::start(Options { speed: 200.0, ..Options::default() }).await.expect("it starts");
     sandbox.create_cluster("demo");
-    let definition = json!({
-        "family": "web",
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256",
-        "memory": "512",
-        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-        "containerDefinitions": [{"name": "app", "image": "busybox", "essential": true}]
-    });
-    let revision = sandbox.register_task_definition(&definition).expect("a revision");
-    let service = json!({
-        "cluster": "demo",
-        "serviceName": "web",
-        "taskDefinition": revision,
-        "desiredCount": 1,
-        "launchType": "FARGATE",
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"]}}
-    });
-    sandbox.create_service(&service).expect("a service");
-    sandbox.settle().expect("it is steady");
+    serve(&sandbox, &definition(&json!({})), &json!({}));
     sandbox
 }
 

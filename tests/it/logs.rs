@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
+use crate::stage::{definition, serve};
 use crate::support::{Landfall, Ran, api_calls, findings};
 
 const SECRET: &str = "canary-5e1f77";
@@ -14,32 +15,8 @@ async fn sandbox(scenario: Scenario, log: Value) -> Sandbox {
     let sandbox = Sandbox::start(options).await.expect("it starts");
     sandbox.create_cluster("demo");
     sandbox.create_bucket("env-store").expect("a bucket");
-    let definition = json!({
-        "family": "web",
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256",
-        "memory": "512",
-        "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-        "containerDefinitions": [{
-            "name": "app",
-            "image": "busybox",
-            "essential": true,
-            "portMappings": [{ "containerPort": 8080 }],
-            "logConfiguration": log,
-        }]
-    });
-    let revision = sandbox.register_task_definition(&definition).expect("a revision");
-    let service = json!({
-        "cluster": "demo",
-        "serviceName": "web",
-        "taskDefinition": revision,
-        "desiredCount": 1,
-        "launchType": "FARGATE",
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"]}}
-    });
-    sandbox.create_service(&service).expect("a service");
-    sandbox.settle().expect("it is steady");
+    let container = json!({ "portMappings": [{ "containerPort": 8080 }], "logConfiguration": log });
+    serve(&sandbox, &definition(&container), &json!({}));
     sandbox
 }
 

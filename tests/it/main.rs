@@ -29,5 +29,6 @@ mod rollback;
 mod rollouts;
 mod sandbox;
 mod simulated;
+mod stage;
 mod status;
 mod support;

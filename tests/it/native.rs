@@ -7,6 +7,7 @@ use std::process::Stdio;
 use landfall_sandbox::{Options, Sandbox, Scenario, TargetGroupOptions};
 use serde_json::{Value, json};
 
+use crate::stage::{definition, lay_over, seeded_image, serve};
 use crate::support::{Landfall, Ran, api_calls, findings, writes};
 
 const ORDER: [&str; 11] = [
@@ -33,30 +34,12 @@ impl Stage {
         let options = Options { scenario, speed: 30.0, ..Options::default() };
         let sandbox = Sandbox::start(options).await.expect("it starts");
         sandbox.create_cluster("demo");
-        sandbox.create_repository("web");
-        let digest = sandbox.seed_image("web", "v1").expect("an image");
+        let image = seeded_image(&sandbox);
         let blue = sandbox.create_target_group("blue", TargetGroupOptions::default());
         let green = sandbox.create_target_group("green", TargetGroupOptions::default());
-        let definition = json!({
-            "family": "web",
-            "networkMode": "awsvpc",
-            "requiresCompatibilities": ["FARGATE"],
-            "cpu": "256",
-            "memory": "512",
-            "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-            "containerDefinitions": [{
-                "name": "app",
-                "image": format!("000000000000.dkr.ecr.us-east-1.amazonaws.com/web@{digest}"),
-                "portMappings": [{"containerPort": 8080}],
-            }],
-        });
-        let revision = sandbox.register_task_definition(&definition).expect("a revision");
+        let app = json!({ "image": image, "portMappings": [{ "containerPort": 8080 }] });
         let mut service = json!({
-            "cluster": "demo",
-            "serviceName": "web",
-            "taskDefinition": revision,
             "desiredCount": 2,
-            "launchType": "FARGATE",
             "loadBalancers": [{
                 "targetGroupArn": blue,
                 "containerName": "app",
@@ -67,11 +50,9 @@ impl Stage {
                     "roleArn": "arn:aws:iam::000000000000:role/balancing",
                 },
             }],
-            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"]}},
         });
-        service.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        sandbox.create_service(&service).expect("a service");
-        sandbox.settle().expect("it is steady");
+        lay_over(&mut service, more);
+        serve(&sandbox, &definition(&app), &service);
         Self { sandbox }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::images::{Layout, OCI_MANIFEST, docker_archive, layer};
 use crate::proxy::Proxy;
-use crate::sandbox::LongLived;
+use crate::stage::LongLived;
 use crate::support::{Landfall, Ran, api_calls, pushes};
 
 const HOST: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::sandbox::LongLived;
+use crate::stage::LongLived;
 use crate::support::writes;
 
 const HELLO: &str = "examples/hello/landfall.yml";

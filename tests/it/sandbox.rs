@@ -2,15 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::stage::{LongLived, SCENARIOS, SPEED};
 use crate::support::{Landfall, Ran, api_calls, findings, root, writes};
 
 const HELLO: &str = "examples/hello/landfall.yml";
-/// Fast enough for a suite of scenarios, slow enough for one look a second to see the states pass.
-const SPEED: &str = "40";
 
 fn deploy(scenario: &str) -> Ran {
     let sandbox = format!("--sandbox={scenario}");
@@ -216,35 +215,6 @@ fn a_dry_run_writes_nothing_and_says_what_would_change() {
     run(&["--detailed-exitcode"]).expect_code(10);
 }
 
-/// A `landfall sandbox` in the background, and the variables that lead to it.
-pub struct LongLived {
-    child: Child,
-    pub variables: Vec<(String, String)>,
-}
-
-impl LongLived {
-    pub fn start(args: &[&str]) -> Self {
-        let mut all = vec!["sandbox", "--speed", SPEED];
-        all.extend(args);
-        let mut child = Landfall::new(&all).into_command().stdout(Stdio::piped()).spawn().expect("it starts");
-        let stdout = child.stdout.take().expect("a pipe");
-        let mut variables = Vec::new();
-        for line in BufReader::new(stdout).lines() {
-            let line = line.expect("a line");
-            match line.strip_prefix("export ").and_then(|pair| pair.split_once('=')) {
-                Some((name, value)) => variables.push((name.to_owned(), value.to_owned())),
-                None if line.starts_with("landfall") => break,
-                None => {}
-            }
-        }
-        Self { child, variables }
-    }
-
-    pub fn landfall(&self, args: &[&str]) -> Landfall {
-        Landfall::new(args).envs(&self.variables)
-    }
-}
-
 /// The README's registry on this machine is the sandbox's ECR here; all else is run as it is shown.
 #[test]
 fn the_readme_push_prints_what_the_readme_shows() {
@@ -279,13 +249,6 @@ fn a_source_that_is_not_there_is_one_clear_error() {
         assert_eq!(ran.stderr().matches("error: ").count(), 1, "{}", ran.all());
         assert!(ran.stderr().contains(expected), "{}", ran.all());
         assert!(ran.stderr().contains("hint: "), "{}", ran.all());
-    }
-}
-
-impl Drop for LongLived {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -495,17 +458,7 @@ fn an_interrupt_says_where_things_stand_and_the_next_run_goes_on() {
 #[test]
 fn the_scenarios_are_explained() {
     let ran = Landfall::new(&["sandbox", "--list"]).run().expect_code(0);
-    for name in [
-        "healthy",
-        "slow",
-        "image-not-found",
-        "crash-loop",
-        "unhealthy-target",
-        "env-file-denied",
-        "throttled",
-        "superseded",
-        "breaker-rollback",
-    ] {
+    for name in SCENARIOS {
         assert!(ran.stdout().contains(name), "{name}: {}", ran.stdout());
     }
 }

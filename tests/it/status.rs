@@ -1,6 +1,6 @@
 //! `landfall status`: how a service stands, and nothing is changed.
 
-use crate::sandbox::LongLived;
+use crate::stage::LongLived;
 use crate::support::{Landfall, writes};
 
 const HELLO: &str = "examples/hello/landfall.yml";

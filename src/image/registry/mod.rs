@@ -15,11 +15,13 @@ mod auth;
 mod bearer;
 mod body;
 mod client;
+mod destination;
 mod fetch;
 mod http;
 mod push;
 mod retry;
 mod scope;
+mod sender;
 mod upload;
 
 #[cfg(test)]
@@ -38,8 +40,9 @@ mod tests;
 pub(super) use answer::printable;
 pub use auth::{Credentials, CredentialsProvider};
 pub use client::{Registry, missing_repository};
+pub use destination::Destination;
 pub(super) use fetch::fetch;
 pub use fetch::survey;
 pub(super) use http::USER_AGENT;
 pub(super) use push::side_by_side;
-pub use push::{Destination, Pushed, push, settle};
+pub use push::{Pushed, push, settle};

@@ -1,49 +1,25 @@
 //! Pushes an image: what is missing, and nothing else (registry facts 4).
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::time::Instant;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::client::{Inner, Registry};
-use super::scope::Scope;
-use crate::error::{Error, ErrorKind, Result};
+use super::client::Inner;
+use super::destination::Destination;
+use super::sender::Sender;
+use crate::error::{Error, Result};
 use crate::event::{self, Event, Transfer};
-use crate::image::cache::Cache;
 use crate::image::document::{DOCKER_LIST, OCI_INDEX};
-use crate::image::open::{Blob, Content, Form, Manifest, OpenImage, Written};
-use crate::image::progress::{Meter, Progress, millis};
+use crate::image::open::{Blob, Form, Manifest, OpenImage, Written};
+use crate::image::progress::{Progress, millis};
 use crate::image::reference::Reference;
 use crate::image::unpacked::{Unpacked, config_blob};
 
-/// Blobs that are looked for at a time.
-const LOOKUPS: usize = 16;
-/// Blobs that are sent at a time: loopback is full at two or three, a real network wants about four, and many
-/// make ECR reset connections (registry facts 1, AWS facts 6.2).
-const UPLOADS: usize = 4;
-/// Bytes of a blob from which on it is worth to remember where it is.
-const WORTH_MOUNTING: u64 = 64 * 1024;
 /// Manifests that are sent at a time.
 const MANIFESTS: usize = 4;
-
-/// A repository that gets an image, and the tags that it gets there.
-#[derive(Debug, Clone)]
-pub struct Destination {
-    /// Its registry.
-    pub registry: Registry,
-    /// Host, repository and, where one is demanded, digest; the tag is among `tags`.
-    pub repository: Reference,
-    /// Without any, the image can only be found by its digest.
-    pub tags: Vec<String>,
-    /// The repository does not exist yet, or was created a moment ago: there is nothing to ask it for.
-    pub is_new: bool,
-    /// Those of the tags that the repository does not let move to another image.
-    pub immovable: HashSet<String>,
-}
 
 /// What a push came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,92 +30,6 @@ pub struct Pushed {
     pub bytes_sent: u64,
     /// `Exists` when nothing had to be sent, not even a manifest.
     pub outcome: Transfer,
-}
-
-impl Destination {
-    /// One repository with the tag of the reference, if it has one.
-    pub fn new(registry: Registry, target: &Reference) -> Self {
-        let tags = target.tag.iter().cloned().collect();
-        let repository = Reference { tag: None, ..target.clone() };
-        Self { registry, repository, tags, is_new: false, immovable: HashSet::new() }
-    }
-
-    fn inner(&self) -> &Inner {
-        &self.registry.inner
-    }
-
-    fn scope(&self) -> Scope {
-        Scope::push(&self.repository.repository)
-    }
-
-    fn text(&self) -> String {
-        let Reference { host, repository, .. } = &self.repository;
-        let tags = if self.tags.is_empty() { String::new() } else { format!(":{}", self.tags.join(",")) };
-        format!("{host}/{repository}{tags}")
-    }
-
-    /// Whether this digest is there under every tag; without tags, whether it is there at all.
-    ///
-    /// # Errors
-    ///
-    /// Registry when the registry refuses, or cannot be reached.
-    pub async fn has(&self, digest: &str) -> Result<bool> {
-        if !self.tags.is_empty() {
-            return Ok(self.tags_now().await?.values().all(|found| found.as_deref() == Some(digest)));
-        }
-        Ok(!self.is_new && self.inner().resolve(&self.scope(), digest).await?.is_some())
-    }
-
-    /// What each tag stands for.
-    async fn tags_now(&self) -> Result<HashMap<&str, Option<String>>> {
-        if self.is_new {
-            return Ok(self.tags.iter().map(|tag| (tag.as_str(), None)).collect());
-        }
-        let lookups = self.tags.iter().map(|tag| {
-            async move {
-                let found = self.inner().resolve(&self.scope(), tag).await?;
-                Ok((tag.as_str(), found))
-            }
-            .boxed()
-        });
-        Ok(side_by_side(lookups, LOOKUPS).await?.into_iter().collect())
-    }
-
-    /// Which of these digests the repository has.
-    async fn which_exist<'a>(&self, digests: impl Iterator<Item = &'a str>) -> Result<HashSet<String>> {
-        let digests = digests.filter(|_| !self.is_new);
-        let lookups = digests.map(|digest| {
-            let found = self.inner().has_blob(&self.repository, digest);
-            found.map_ok(move |exists| exists.then(|| digest.to_owned())).boxed()
-        });
-        Ok(side_by_side(lookups, LOOKUPS).await?.into_iter().flatten().collect())
-    }
-
-    /// The blobs of this repository, as content that others may take from it.
-    fn content(&self) -> Content {
-        Content::Remote(self.registry.clone(), self.repository.repository.clone())
-    }
-
-    /// # Errors
-    ///
-    /// Preflight, when a tag that cannot move is another image.
-    fn check_tags(&self, now: &HashMap<&str, Option<String>>, digest: &str) -> Result<()> {
-        let taken = now.iter().find_map(|(tag, found)| {
-            let found = found.as_deref().filter(|found| *found != digest)?;
-            self.immovable.contains(*tag).then_some((tag, found))
-        });
-        match taken {
-            Some((tag, found)) => Err(Error::new(
-                ErrorKind::Preflight,
-                format!(
-                    "the tag `{tag}` of {}/{} is taken by {found}, and the repository does not let tags move",
-                    self.repository.host, self.repository.repository
-                ),
-            )
-            .hint("push under a new tag, for example the commit; nothing was sent")),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Makes the digest of an image known without sending anything: packs the layers that the registry does not have.
@@ -387,116 +277,6 @@ async fn send_unpacked(
 
 fn nothing_later() -> UnboundedReceiver<(String, Blob)> {
     unbounded_channel().1
-}
-
-/// Sends blobs to one repository.
-struct Sender<'a> {
-    to: &'a Destination,
-    /// Another repository of its registry that has all of the image.
-    other: Option<&'a str>,
-    cache: &'a Cache,
-    progress: &'a Progress,
-}
-
-/// Waits for its turn; the largest goes first.
-struct Queued(Blob);
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.size == other.0.size
-    }
-}
-
-impl Eq for Queued {}
-
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.size.cmp(&other.0.size)
-    }
-}
-
-impl Sender<'_> {
-    /// Sends the blobs that are not `there`, and those that come later after asking for each; a few at a time, the
-    /// largest first. What came later, and how many bytes were sent.
-    async fn send(
-        &self,
-        blobs: Vec<Blob>,
-        there: &HashSet<String>,
-        mut later: UnboundedReceiver<(String, Blob)>,
-    ) -> Result<(HashMap<String, Blob>, u64)> {
-        let (exist, missing): (Vec<Blob>, Vec<Blob>) =
-            blobs.into_iter().partition(|blob| there.contains(&blob.digest));
-        for blob in exist {
-            self.remember(&blob);
-            self.progress.pushed(&blob.digest, blob.size, Transfer::Exists, 0);
-        }
-        let mut queue: BinaryHeap<Queued> = missing.into_iter().map(Queued).collect();
-        let mut came: HashMap<String, Blob> = HashMap::new();
-        let mut digests: HashSet<String> = HashSet::new();
-        let mut running: FuturesUnordered<BoxFuture<'_, Result<u64>>> = FuturesUnordered::new();
-        let (mut open, mut sent) = (true, 0);
-        loop {
-            while running.len() < UPLOADS
-                && let Some(Queued(blob)) = queue.pop()
-            {
-                let is_later = digests.contains(&blob.digest);
-                running.push(self.send_one(blob, is_later).boxed());
-            }
-            tokio::select! {
-                Some(done) = running.next() => sent += done?,
-                next = later.recv(), if open => match next {
-                    Some((diff_id, blob)) => {
-                        came.insert(diff_id, blob.clone());
-                        // Two layers can be packed to the same bytes only if they are the same; but it costs
-                        // nothing to be sure.
-                        if digests.insert(blob.digest.clone()) {
-                            queue.push(Queued(blob));
-                        }
-                    }
-                    None => open = false,
-                },
-                else => return Ok((came, sent)),
-            }
-        }
-    }
-
-    /// Another repository of this registry that has the blob, or had it the last time.
-    fn mount_from(&self, blob: &Blob) -> Option<String> {
-        let Reference { host, repository, .. } = &self.to.repository;
-        let found = match &blob.content {
-            Content::Remote(registry, repository) if registry.host() == host => Some(repository.clone()),
-            _ => self.other.map(str::to_owned).or_else(|| self.cache.place(host, &blob.digest)),
-        };
-        found.filter(|found| found != repository)
-    }
-
-    fn remember(&self, blob: &Blob) {
-        if blob.size >= WORTH_MOUNTING {
-            let Reference { host, repository, .. } = &self.to.repository;
-            self.cache.remember_place(host, &blob.digest, repository);
-        }
-    }
-
-    /// Sends one blob, after asking for it if nobody has; how many bytes that took.
-    async fn send_one(&self, blob: Blob, ask: bool) -> Result<u64> {
-        let inner = self.to.inner();
-        let meter = Arc::new(Meter::new(self.progress.clone(), &blob));
-        let outcome = if ask && !self.to.is_new && inner.has_blob(&self.to.repository, &blob.digest).await? {
-            Transfer::Exists
-        } else {
-            let mount = self.mount_from(&blob);
-            inner.upload(&self.to.repository, &blob, mount.as_deref(), &meter).await?
-        };
-        self.remember(&blob);
-        self.progress.pushed(&blob.digest, blob.size, outcome, meter.elapsed_ms());
-        Ok(if outcome == Transfer::Uploaded { blob.size } else { 0 })
-    }
 }
 
 impl Inner {

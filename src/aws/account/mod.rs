@@ -1,0 +1,14 @@
+//! What preflight and lookups read of an account beside the services of a deployment: network, roles, secrets,
+//! file systems, quotas, stacks. All of it is read-only.
+
+mod known;
+mod network;
+mod roles;
+mod storage;
+mod values;
+
+pub use known::Known;
+pub use network::{Endpoint, EndpointKind, Network, Peer, Route, RouteTable, Rule, SecurityGroup, Subnet};
+pub use roles::{Decision, Demand, Principal, Role};
+pub use storage::{AccessPoint, FileSystem, MountTarget};
+pub use values::{ClusterFacts, LogGroup, ParameterFacts, ParameterKind, SecretFacts, TargetGroupFacts};
