@@ -20,7 +20,7 @@ const RATE: f64 = 1.4;
 /// that AWS's documents give for it is 10 a second, and 40 at once (facts 7.2).
 const RATE_OF_ALL: f64 = 10.0;
 /// How many calls one service may make until the average counts, and all services of a run together.
-const BURST: f64 = 20.0;
+const BURST: f64 = 24.0;
 const BURST_OF_ALL: f64 = 20.0;
 
 /// How many calls one watcher may make.

@@ -25,6 +25,8 @@ const LISTED_EVERY: Duration = Duration::from_secs(60);
 /// The longest pause for the sake of the average: what a look costs that asks about everything in one target group is
 /// earned in it.
 const LATEST: Duration = Duration::from_secs(3);
+/// How much longer a pause gets by what is owed, as a share of it, for a burst of one call.
+const GRADUALLY: f64 = 2.4;
 /// The slowest pace, as a multiple, when AWS throttles.
 const SLOWEST: u32 = 8;
 
@@ -154,9 +156,11 @@ impl Cadence {
             quiet if quiet >= QUIET => EASY,
             _ => PACE,
         };
-        // Below zero, the look costs what it takes to earn it.
+        // Below zero, looks come later until it is earned again: all at once where little may be owed, and little by
+        // little where it is as much as a burst, so that what follows a change is not seen late.
         let debt = Duration::from_secs_f64((-self.allowance).max(0.0) / rate);
-        (pace * self.slowness).max(debt.min(LATEST))
+        let gradual = PACE + debt.mul_f64(GRADUALLY / burst);
+        (pace * self.slowness).max(debt.min(gradual).min(LATEST))
     }
 }
 
@@ -165,7 +169,7 @@ mod tests {
     use super::*;
 
     const RATE: f64 = 1.4;
-    const BURST: f64 = 20.0;
+    const BURST: f64 = 24.0;
     const ALONE: Allowance = Allowance { rate: RATE, burst: BURST };
     const SEEN: Seen = Seen {
         service: true,
@@ -201,12 +205,12 @@ mod tests {
     }
 
     /// Looks for so many seconds, each at the price that `cost` tells for its number: the pauses, and the calls.
-    fn look_for(duration: u64, cost: impl Fn(usize) -> f64) -> (Vec<Duration>, f64) {
+    fn look_for(duration: u64, allowed: Allowance, cost: impl Fn(usize) -> f64) -> (Vec<Duration>, f64) {
         let mut cadence = Cadence::new();
         let (mut at, mut calls, mut pauses) = (Duration::ZERO, 0.0, Vec::new());
         while at < seconds(duration) {
             let cost = cost(pauses.len());
-            let pause = cadence.pause(at, Seen { calls: cost, changed: true, ..SEEN }, ALONE);
+            let pause = cadence.pause(at, Seen { calls: cost, changed: true, ..SEEN }, allowed);
             pauses.push(pause);
             calls += cost;
             at += pause;
@@ -214,30 +218,39 @@ mod tests {
         (pauses, calls)
     }
 
+    /// Of looks that cost no more than the longest pause earns, whatever their order.
     #[test]
     fn the_average_is_kept_and_a_burst_is_free() {
-        let (pauses, calls) = look_for(240, |_| 4.0);
+        let shared = Allowance { rate: 0.5, burst: 1.0 };
+        for allowed in [ALONE, shared] {
+            let Allowance { rate, burst } = allowed;
+            let dearest = LATEST.as_secs_f64() * rate;
+            // So late that the dearest look is earned, a pause is at this debt; where it grows as fast as what is owed,
+            // nothing is owed but the last look.
+            let slope = GRADUALLY / burst;
+            let owed = if slope < 1.0 { (LATEST - PACE).as_secs_f64() / slope * rate } else { dearest };
+            for shares in [[1.0; 5], [0.2, 0.2, 1.0, 0.5, 0.7], [1.0, 0.02, 1.0, 1.0, 0.3]] {
+                for minutes in 1..=10 {
+                    let duration = minutes * 60;
+                    let cost = |number: usize| dearest * shares[number % shares.len()];
+                    let (pauses, calls) = look_for(duration, allowed, cost);
+                    let most = duration as f64 * rate + burst + owed;
+                    assert!(calls <= most, "{calls} calls in {duration} s, and {most} at most");
+                    assert!(pauses.iter().all(|pause| *pause <= LATEST), "{pauses:?}");
+                }
+            }
+            // What is within the average is never late.
+            let (pauses, _) = look_for(240, allowed, |_| rate);
+            assert!(pauses.iter().all(|pause| *pause == PACE), "{pauses:?}");
+        }
+        let (pauses, calls) = look_for(240, ALONE, |_| 4.0);
         assert!(pauses[..5].iter().all(|pause| *pause == PACE), "{pauses:?}");
         assert!(calls >= 240.0 * RATE, "{calls}");
-        // Of four minutes in which every look costs that much, and of one in which they differ.
-        assert!(calls <= 240.0 * 1.5, "{calls}");
-        for costs in [[1.0, 1.0, 4.0, 2.0, 3.0], [4.2, 0.1, 4.2, 4.2, 1.0]] {
-            for minutes in 1..=10 {
-                let duration = minutes * 60;
-                let (pauses, calls) = look_for(duration, |number| costs[number % costs.len()]);
-                let most = duration as f64 * RATE + BURST + LATEST.as_secs_f64() * RATE;
-                assert!(calls <= most, "{calls} calls in {duration} s, and {most} at most");
-                assert!(pauses.iter().all(|pause| *pause <= LATEST), "{pauses:?}");
-            }
-        }
-        // What is within the average is never late.
-        let (pauses, _) = look_for(240, |_| 1.4);
-        assert!(pauses.iter().all(|pause| *pause == PACE), "{pauses:?}");
     }
 
     #[test]
     fn what_costs_more_than_the_longest_pause_earns_comes_no_later() {
-        let (pauses, _) = look_for(240, |_| 8.0);
+        let (pauses, _) = look_for(240, ALONE, |_| 8.0);
         assert_eq!(pauses.last(), Some(&LATEST));
         assert!(pauses.is_sorted(), "{pauses:?}");
     }
