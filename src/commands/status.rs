@@ -151,12 +151,12 @@ impl Look<'_> {
         })?;
         self.is_native.set(live.is_native());
         let definition = self.aws.describe_task_definition(&live.task_definition).await?;
-        let checked = definition.map(|(_, definition)| definition.health_checked_containers());
         let told = if first { EVENTS } else { 0 };
-        Ok(Rollout::new(
-            followed(&live, checked.unwrap_or_default(), told),
-            Policy::new(WaitFor::Nothing, Duration::MAX),
-        ))
+        let mut followed = followed(&live, told);
+        if let Some((_, definition)) = &definition {
+            followed.judge_by(definition);
+        }
+        Ok(Rollout::new(followed, Policy::new(WaitFor::Nothing, Duration::MAX)))
     }
 
     fn finish(&self, rollout: &Rollout, native: &Native) {
@@ -169,7 +169,7 @@ impl Look<'_> {
 }
 
 /// The PRIMARY deployment of a service, for looking at it; but for the newest `told`, its events are known.
-fn followed(live: &LiveService, health_checked_containers: Vec<String>, told: usize) -> Followed {
+fn followed(live: &LiveService, told: usize) -> Followed {
     let deployments = &live.service.deployments;
     let primary = deployments.iter().find(|deployment| deployment.status == "PRIMARY");
     let earlier = deployments.iter().filter(|deployment| deployment.status != "PRIMARY");
@@ -180,7 +180,9 @@ fn followed(live: &LiveService, health_checked_containers: Vec<String>, told: us
         task_definition: primary.map_or(&live.task_definition, |primary| &primary.task_definition).clone(),
         desired_count: live.service.desired_count,
         minimum_healthy_percent: live.minimum_healthy_percent,
-        health_checked_containers,
+        rules: live.rules.clone(),
+        health_checked_containers: Vec::new(),
+        restart_policies: Vec::new(),
         target_groups: live.target_groups.clone(),
         health_check_grace_period: live.health_check_grace_period,
         earlier_deployments: earlier.clone().map(|deployment| deployment.id.clone()).collect(),

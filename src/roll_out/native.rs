@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{RollOut, short};
-use crate::aws::LiveService;
 use crate::config::WaitFor;
 use crate::emit::StepTimer;
 use crate::error::Result;
@@ -15,6 +14,13 @@ use crate::rollout::{
     LogEvidence, Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, follow_rollback,
     watch_native,
 };
+
+/// The policy of the ordinary machine beside a service deployment: whose time it is and how long a pause or a bake may
+/// last is for that one to say.
+pub(super) fn patient(policy: Policy) -> Policy {
+    let wait_for = crate::rollout::WaitFor::Steady;
+    Policy { wait_for, timeout: Duration::MAX, stall_timeout: Duration::MAX, ..policy }
+}
 
 impl RollOut<'_> {
     /// What follows the service deployment, where the service's strategy has one with stages. Asked before
@@ -39,17 +45,6 @@ impl RollOut<'_> {
             timeout: self.config.timeout,
             alternate_target_groups: live.alternate_target_groups.clone(),
         })))
-    }
-
-    /// The policy of the ordinary machine beside a service deployment: whose time it is and how long a
-    /// pause or a bake may last is for that one to say.
-    pub(super) fn native_policy(&self, live: &LiveService) -> Policy {
-        Policy {
-            wait_for: crate::rollout::WaitFor::Steady,
-            timeout: Duration::MAX,
-            stall_timeout: Duration::MAX,
-            ..self.policy(live)
-        }
     }
 
     /// Follows a service deployment to a verdict.

@@ -60,15 +60,28 @@ impl<'a> LogEvidence<'a> {
         if let Event::FindingMade { finding } = event {
             lock(&self.found).insert(finding.code.clone());
         }
-        let Event::TaskChanged { task } = event else { return };
-        let Some(stopped) = task.stopped.as_ref().filter(|_| task.role == Role::Followed) else { return };
-        for end in suspects(self.definition, stopped) {
+        match event {
+            Event::TaskChanged { task } => {
+                let stopped = task.stopped.as_ref().filter(|_| task.role == Role::Followed);
+                let ends = stopped.map(|stopped| suspects(self.definition, stopped)).unwrap_or_default();
+                self.read(&task.id, ends);
+            }
+            // A restart in place goes on in the same log stream (facts 7.2: its name has the task's id).
+            Event::ContainerRestarted { task, container, exit_code, .. } => {
+                self.read(task, vec![(container.clone(), *exit_code)]);
+            }
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, task: &str, ends: Vec<End>) {
+        for end in ends {
             if self.told.len() >= LOGS || !self.told.insert(end.clone()) {
                 continue;
             }
-            let place = log_of_container(self.definition, &end.0, &task.id);
+            let place = log_of_container(self.definition, &end.0, task);
             let mut logs = ContainerLogs {
-                task: task.id.clone(),
+                task: task.to_owned(),
                 container: end.0.clone(),
                 exit_code: end.1,
                 group: None,

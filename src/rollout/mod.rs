@@ -7,9 +7,12 @@
 //! | --- | --- |
 //! | `observation` | the values that one look at AWS gives |
 //! | `policy` | what is followed, and how patiently |
+//! | `rules` | what the service and the revision are set to, and the arithmetic on it |
+//! | `targets` | which target of a target group is which task |
 //! | `conditions` | the five conditions of success (design 3), on one observation alone |
 //! | `history` | which deployment leads: ours, a rollback, someone else's, or a stale answer |
 //! | `memory`, `stall` | what carries over: tasks that are missing for a moment, and how long nothing has moved |
+//! | `restarts` | containers that ECS restarts in place, in a task that stays RUNNING |
 //! | `changes` | what is new since the last look, as events |
 //! | `findings` | the failure catalogue (facts 5), and when waiting is pointless |
 //! | `zero_downtime` | how many tasks could serve at each look |
@@ -36,7 +39,10 @@ mod native;
 mod observation;
 mod policy;
 mod probe;
+mod restarts;
+mod rules;
 mod stall;
+mod targets;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -59,9 +65,14 @@ pub use native::{
     Share, follow_rollback, watch_native,
 };
 pub use observation::{
-    Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
+    Container, Deployment, Fresh, Observation, PortBinding, Service, ServiceEvent, Target, TargetGroupHealth,
+    Task,
 };
 pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use probe::{Board, Probe};
+pub use rules::{
+    EarlySuccess, RestartPolicy, Rules, TargetKind, bounds, container_check_time, is_blocked,
+    least_stall_timeout,
+};
 pub(crate) use watch::is_final;
 pub use watch::{look, watch};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::observation::{Deployment, Observation, Task};
 use super::policy::Followed;
+use super::targets;
 
 /// A stall needs to have been looked at this often: a poller that could not see is no proof.
 const LOOKS: u32 = 3;
@@ -62,13 +63,13 @@ pub(super) fn waits_for_room(followed: &Followed, observation: &Observation) -> 
 fn picture(followed: &Followed, observation: &Observation) -> Picture {
     let mut tasks: Vec<Task> = observation.tasks.iter().filter(|task| followed.owns(task)).cloned().collect();
     tasks.sort_by(|a, b| a.arn.cmp(&b.arn));
-    let ours = |ip: &str| tasks.iter().any(|task| task.private_ip.as_deref() == Some(ip));
-    let mut targets: Vec<(String, u32, String)> = observation
+    let mut targets: Vec<(String, u32, String)> = followed
         .target_groups
         .iter()
-        .flat_map(|group| group.targets.iter())
-        .filter(|target| ours(&target.id))
-        .map(|target| (target.id.clone(), target.port, target.state.clone()))
+        .filter_map(|group| Some((group, observation.target_group(&group.arn)?)))
+        .flat_map(|(group, health)| health.targets.iter().map(move |target| (group, target)))
+        .filter(|(group, target)| tasks.iter().any(|task| targets::is_of(target, group, task)))
+        .map(|(_, target)| (target.id.clone(), target.port, target.state.clone()))
         .collect();
     targets.sort_unstable();
     Picture {

@@ -22,6 +22,10 @@ const BLIND_LIMIT: Duration = Duration::from_secs(120);
 /// A trouble that lasts is told again this often.
 const REPEATED: Duration = Duration::from_secs(15);
 
+/// Said once where targets of type `instance` cannot be told apart.
+const UNSEEN: &str = "which target is which task is not checked: ecs:DescribeContainerInstances is denied, and the load balancer knows the tasks by EC2 instance and port. That ECS completes the deployment has to do.";
+const UNSEEN_HINT: &str = "Allow ecs:DescribeContainerInstances on the cluster's container instances.";
+
 /// Follows a deployment until the state machine reaches an outcome. `started` is the instant of
 /// `UpdateService`. `logs` is shown every event, and fetches beside the looking.
 ///
@@ -54,6 +58,9 @@ pub async fn watch(
                 news.iter().for_each(|event| logs.notice(event));
             }
             events.emit_all(news);
+            if look.instances_denied {
+                tell_unseen(events);
+            }
             if let Some(outcome) = rollout.outcome() {
                 return Ok(outcome.clone());
             }
@@ -68,10 +75,16 @@ pub async fn watch(
             last_word = Instant::now();
             let (healthy, desired) = rollout.progress();
             let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            events.emit(Event::Waiting { elapsed_ms, healthy, desired });
+            let reason = rollout.meanwhile(started.elapsed());
+            events.emit(Event::Waiting { elapsed_ms, healthy, desired, reason });
         }
         tokio::time::sleep_until(watching.next_tick(pause)).await;
     }
+}
+
+/// Targets of type `instance` cannot be told apart.
+pub(super) fn tell_unseen(events: &Emitter) {
+    events.warn(UNSEEN.to_owned(), Some(UNSEEN_HINT));
 }
 
 /// One whole look. `started` is what its time counts from.

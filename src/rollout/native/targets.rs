@@ -37,6 +37,7 @@ pub(super) fn merge(mut observation: Observation, alternates: &[(String, String)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::TargetKind;
     use crate::rollout::testing::{API, NEW, OLD, WEB, World};
 
     #[test]
@@ -67,6 +68,7 @@ mod tests {
             arn: arn.to_owned(),
             container_name: "web".to_owned(),
             container_port: 80,
+            kind: TargetKind::Ip,
             health_check: None,
         };
         let all = with_alternates(&[group("blue")], &[("blue".to_owned(), "green".to_owned())]);

@@ -17,7 +17,7 @@ use crate::rollout::cadence::{Cadence, Groups, Question};
 use crate::rollout::evidence::LogEvidence;
 use crate::rollout::eyes::{Eyes, Part};
 use crate::rollout::machine::{Outcome, Rollout};
-use crate::rollout::watch::Troubles;
+use crate::rollout::watch::{Troubles, tell_unseen};
 
 /// Between two looks at a rollback.
 const PACE: Duration = Duration::from_secs(1);
@@ -108,6 +108,9 @@ pub async fn watch_native(
         going_back.take_in(&news);
         news.iter().for_each(|event| logs.notice(event));
         events.emit_all(news);
+        if look.instances_denied {
+            tell_unseen(events);
+        }
         let decided = rollout.outcome().filter(|outcome| decides(outcome, native, supported));
         match (native.outcome(), decided) {
             // A newer deployment stops the one that is followed (facts 3.4), and only `deployments[]` tells which.
@@ -129,7 +132,7 @@ pub async fn watch_native(
             last_word = Instant::now();
             let (healthy, desired) = rollout.progress();
             let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            events.emit(Event::Waiting { elapsed_ms, healthy, desired });
+            events.emit(Event::Waiting { elapsed_ms, healthy, desired, reason: None });
         }
         tokio::time::sleep_until(watching.next_tick(pause)).await;
     }

@@ -161,6 +161,8 @@ pub(super) fn exited(containers: &[(&str, Option<i32>, Option<&str>)]) -> Task {
     task.containers = containers
         .iter()
         .map(|(name, exit_code, reason)| Container {
+            runtime_id: None,
+            ports: Vec::new(),
             name: (*name).to_owned(),
             last_status: "STOPPED".to_owned(),
             exit_code: *exit_code,
