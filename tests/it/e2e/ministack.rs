@@ -4,8 +4,6 @@ use serde_json::{Value, json};
 
 use super::{docker, part, until};
 
-/// ministack's only account.
-pub const ACCOUNT: &str = "000000000000";
 pub const REGION: &str = "us-east-1";
 
 /// A client of ministack.
