@@ -219,7 +219,7 @@ impl<'a> Input<'a> {
 
     /// `maximumPercent`; 200 where ECS gives none.
     pub(crate) fn maximum_percent(&self) -> u64 {
-        self.percent("maximumPercent").unwrap_or_else(|| u64::from(self.live.maximum_percent))
+        self.percent("maximumPercent").unwrap_or_else(|| u64::from(self.live.rules.maximum_percent))
     }
 
     /// `minimumHealthyPercent`; 100 where ECS gives none.

@@ -18,7 +18,10 @@ pub const CHECK: Check = Check {
 
 fn run(input: &Input<'_>) -> Outcome {
     let desired = input.desired();
-    if input.live.is_native() || desired == 0 {
+    // A DAEMON service replaces task by task, whatever its upper bound is.
+    let is_daemon =
+        input.service.get("schedulingStrategy").and_then(serde_json::Value::as_str) == Some("DAEMON");
+    if input.live.is_native() || is_daemon || desired == 0 {
         return Outcome::NotApplicable;
     }
     let mut tally = Tally::default();
