@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 mod logs;
 mod outcome;
 mod parts;
+mod plan;
 mod probe;
 mod variables;
 
@@ -24,6 +25,9 @@ pub use outcome::{
 pub use parts::{
     Blob, Change, DeploymentState, EnvFileReport, Role, RunStarted, Step, Stopped, StoppedContainer,
     TargetState, TaskState, Transfer,
+};
+pub use plan::{
+    AttributeChange, CostEstimate, Difference, DifferenceKind, ImageChange, PlanDetails, RolloutForecast,
 };
 pub use probe::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow};
 pub use variables::{
@@ -70,6 +74,12 @@ pub enum Event {
         /// What the containers of the configuration will have as environment; empty where nothing is said about it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         variables: Vec<ContainerVariables>,
+        /// Differences, arithmetic, cost and the calls that a deploy makes; absent where a service is set back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        details: Option<Box<PlanDetails>>,
+        /// Attempts at calls of AWS that this run had made when the plan was ready.
+        #[serde(default)]
+        api_calls: u64,
     },
     /// A `.env` file was read; told where something was found in it.
     EnvFileChecked(EnvFileCheck),

@@ -74,13 +74,8 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
     check_network_mode(&snapshot.live, &definition)?;
 
     let live_arn = &snapshot.live.task_definition;
-    let mut changed_paths = differences(&snapshot.live_definition, &definition);
-    if snapshot.live_definition.family() != definition.family() {
-        changed_paths.push("family".to_owned());
-        changed_paths.sort();
-        changed_paths.dedup();
-    }
-    let revision = if changed_paths.is_empty() {
+    let different = differences(&snapshot.live_definition, &definition);
+    let revision = if different.is_empty() {
         Revision::Existing(live_arn.clone())
     } else {
         match &snapshot.latest {
@@ -90,8 +85,8 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
             _ => Revision::Register,
         }
     };
-    let action = if changed_paths.is_empty() { action_for_same(&snapshot.live) } else { Action::Update };
-    let changes = changes(snapshot, &revision, &action, &changed_paths);
+    let action = if different.is_empty() { action_for_same(&snapshot.live) } else { Action::Update };
+    let changes = changes(snapshot, &revision, &action, &different);
     let variables = variables(config, snapshot, &definition);
     Ok(Plan { definition, revision, action, changes, variables })
 }
@@ -315,7 +310,7 @@ fn check_storage(definition: &TaskDefinition, images: &[ImageFacts]) -> Result<(
     .hint("Make the image smaller, or set ephemeralStorage.sizeInGiB in the task definition (21 to 200 on Fargate)."))
 }
 
-fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[String]) -> Vec<Change> {
+fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, different: &[Difference]) -> Vec<Change> {
     let mut changes = Vec::new();
     for image in &snapshot.images {
         let before = snapshot.live_definition.image(&image.container).map(str::to_owned);
@@ -345,13 +340,13 @@ fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[S
             });
         }
     }
-    if !paths.is_empty() {
+    if !different.is_empty() {
         changes.push(Change {
             subject: "task definition".to_owned(),
             before: Some(short(&snapshot.live.task_definition).to_owned()),
             after: Some(match revision {
                 Revision::Existing(arn) => format!("{} (exists)", short(arn)),
-                Revision::Register => format!("a new revision ({})", paths.join(", ")),
+                Revision::Register => "a new revision".to_owned(),
             }),
         });
     }

@@ -42,6 +42,10 @@ fn snapshot(digest: &str) -> Snapshot {
             variants: vec![Variant { platform: "linux/amd64".into(), size: 5_000_000 }],
         }],
         env_files: Vec::new(),
+        service_definition: None,
+        target_groups: Vec::new(),
+        region: "eu-west-1".into(),
+        prices: Prices::built_in().unwrap(),
         base_is_live: true,
         stored: HashMap::new(),
     }
@@ -70,6 +74,8 @@ pub(super) fn config() -> ServiceConfig {
         name: "web".into(),
         service: "web".into(),
         task_definition: TaskDefinitionSource::Live,
+        service_definition: None,
+        desired_count_from_file: false,
         containers: vec![ContainerConfig {
             name: None,
             image: None,
