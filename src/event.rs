@@ -85,6 +85,15 @@ pub enum Event {
     EnvFileChecked(EnvFileCheck),
     /// Variables of a container, where they are compared and not deployed (`env diff`).
     EnvCompared(ContainerVariables),
+    /// Two task definitions were compared (`diff`).
+    DefinitionsCompared {
+        /// `file`, `live (web:7)`, `web:7`.
+        from: String,
+        /// The same.
+        to: String,
+        /// Empty where they run alike.
+        differences: Vec<Difference>,
+    },
     /// A file was written on this machine.
     FileWritten {
         /// Its path.

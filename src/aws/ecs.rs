@@ -53,12 +53,18 @@ impl LiveService {
         let percent = |name: &str, now: u32| {
             part(name).and_then(Value::as_u64).and_then(|value| u32::try_from(value).ok()).unwrap_or(now)
         };
+        let desired = document.get("desiredCount").and_then(Value::as_u64);
+        let desired = desired.and_then(|count| u32::try_from(count).ok());
         let grace = document.get("healthCheckGracePeriodSeconds").and_then(Value::as_u64);
         Self {
             minimum_healthy_percent: percent("minimumHealthyPercent", self.minimum_healthy_percent),
             maximum_percent: percent("maximumPercent", self.maximum_percent),
             strategy: part("strategy").and_then(Value::as_str).unwrap_or(&self.strategy).to_owned(),
             health_check_grace_period: grace.map_or(self.health_check_grace_period, Duration::from_secs),
+            service: Service {
+                desired_count: desired.unwrap_or(self.service.desired_count),
+                ..self.service.clone()
+            },
             document,
             ..self.clone()
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Action, ImageFacts, Revision, Snapshot, plan};
+use super::{Action, ImageFacts, Prices, Revision, Snapshot, plan};
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;

@@ -7,6 +7,7 @@
 //! | --- | --- | --- |
 //! | [`Human`] | a person at a terminal: live rows and bars, then a summary | standard error, all of it |
 //! | [`Plain`] | a CI log: one line per change, then the same summary | standard output |
+//! | [`Markdown`] | a comment on a pull request: the plan, or how it ended | standard output; what goes on, plain on standard error |
 //! | [`Json`] | a program: one record per line | standard output |
 //! | [`Recorder`] | `--record FILE`, to be [replayed](replay) later | the file |
 //!
@@ -27,7 +28,9 @@ mod log_writer;
 mod logs;
 mod measured;
 mod plain;
+mod markdown;
 mod plan;
+mod plan_details;
 mod record;
 pub mod replay;
 mod reporter;
@@ -48,6 +51,7 @@ pub use format::{Format, Terminal, choose};
 pub use human::{Human, Scrollback};
 pub use json::{Json, json_line};
 pub use line::Line;
+pub use markdown::{Markdown, markdown};
 pub use log_writer::{LogWriter, LoggedLine};
 pub use plain::Plain;
 pub use record::Recorder;

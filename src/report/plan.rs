@@ -1,6 +1,7 @@
 //! What a dry run says: the changes that a run would make.
 
 use super::line::Line;
+use super::plan_details::details;
 use super::style::{Mark, Style, Tone};
 use super::text::count;
 use super::variables::of_container;
@@ -28,6 +29,13 @@ pub(super) fn plan(state: &RunState, service: &ServiceState, style: Style) -> Ve
     for container in &service.variables {
         lines.push(Line::new());
         lines.extend(of_container(container, true, narrow).into_iter().map(|line| line.indent(4)));
+    }
+    let details = details(service, narrow);
+    if !details.is_empty() {
+        lines.push(Line::new());
+        lines.extend(details.into_iter().map(|line| line.indent(4)));
+        let made = format!("the plan took {} of AWS", count(service.planned_with as usize, "call"));
+        lines.push(Line::new().tone(Tone::Dim, &made).indent(4));
     }
     lines
 }

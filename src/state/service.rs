@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{NativeState, PackedState, PushDone, PushState};
 use crate::event::{
-    Change, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding, RollbackBy, ServiceReport,
+    Change, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding, PlanDetails, RollbackBy, ServiceReport,
     TaskState, Verdict,
 };
 
@@ -21,6 +21,10 @@ pub struct ServiceState {
     pub changes: Option<Vec<Change>>,
     /// What the containers will have as environment.
     pub variables: Vec<ContainerVariables>,
+    /// Differences, arithmetic, cost and calls.
+    pub plan: Option<Box<PlanDetails>>,
+    /// Attempts at calls of AWS by the time when the plan was ready.
+    pub planned_with: u64,
     /// Deployments by id, as last seen.
     pub deployments: BTreeMap<String, DeploymentState>,
     /// Tasks by id, in order of appearance.
@@ -78,6 +82,8 @@ impl ServiceState {
             finished: false,
             changes: None,
             variables: Vec::new(),
+            plan: None,
+            planned_with: 0,
             deployments: BTreeMap::new(),
             tasks: Vec::new(),
             desired: 0,
@@ -120,7 +126,9 @@ impl ServiceState {
     pub(super) fn apply(&mut self, time: Timestamp, event: &Event) {
         let report = &mut self.report;
         match event {
-            Event::Planned { ecs_service, current_task_definition, changes, variables } => {
+            Event::Planned { ecs_service, current_task_definition, changes, variables, details, api_calls } => {
+                self.plan.clone_from(details);
+                self.planned_with = *api_calls;
                 self.variables.clone_from(variables);
                 self.ecs_service = Some(ecs_service.clone());
                 report.previous_task_definition.clone_from(current_task_definition);

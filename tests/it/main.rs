@@ -22,6 +22,8 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
+mod plan;
+mod plan_speed;
 mod probe;
 mod proxy;
 mod push;

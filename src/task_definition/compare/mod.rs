@@ -31,6 +31,45 @@ pub fn attribute_differences(name: &str, current: &Value, wanted: &Value) -> Vec
     found
 }
 
+/// The document with `***` in the place of what [`differences`] would not show.
+pub fn masked(definition: &TaskDefinition) -> Value {
+    let mut value = definition.to_value();
+    mask(&mut Vec::new(), &mut value);
+    value
+}
+
+fn mask(path: &mut Vec<Step>, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                // Names are no values, but for a name that is none: then the value may stand there.
+                let named = key == "name" && value.as_str().is_some_and(|name| landfall_envfile::shown(name).is_some());
+                if named {
+                    continue;
+                }
+                path.push(Step::Field(key.clone()));
+                mask(path, value);
+                path.pop();
+            }
+        }
+        Value::Array(items) => {
+            if matches!(path.last(), Some(Step::Field(list)) if list == "command" || list == "entryPoint") {
+                let shown = value_at(path, value).and_then(|text| serde_json::from_str(&text).ok());
+                *value = shown.unwrap_or_else(|| Value::from("***"));
+                return;
+            }
+            for item in items {
+                let name = item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                path.push(Step::Item(name));
+                mask(path, item);
+                path.pop();
+            }
+        }
+        Value::String(_) if value_at(path, value).is_none() => *value = Value::from("***"),
+        _ => {}
+    }
+}
+
 fn compare(path: &mut Vec<Step>, before: &Value, after: &Value, found: &mut Vec<Difference>) {
     if before == after {
         return;
@@ -154,6 +193,23 @@ mod tests {
                 "~ memory: 512 -> 1024",
             ]
         );
+    }
+
+    #[test]
+    fn a_masked_document_has_every_field_and_no_value_of_a_variable() {
+        let mut value = written();
+        value["containerDefinitions"][0]["command"] = json!(["serve", "--password", "canary"]);
+        value["containerDefinitions"][0]["environment"][0]["value"] = json!("canary");
+        value["containerDefinitions"][0]["logConfiguration"] =
+            json!({"logDriver": "splunk", "options": {"splunk-token": "canary", "splunk-url": "https://x"}});
+        let masked = masked(&definition(value.clone()));
+        assert!(!masked.to_string().contains("canary"), "{masked}");
+        value["containerDefinitions"][0]["command"][2] = json!("***");
+        value["containerDefinitions"][0]["logConfiguration"]["options"]["splunk-token"] = json!("***");
+        for variable in value["containerDefinitions"][0]["environment"].as_array_mut().unwrap() {
+            variable["value"] = json!("***");
+        }
+        assert_eq!(masked, value);
     }
 
     #[test]

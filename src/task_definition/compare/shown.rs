@@ -112,7 +112,7 @@ fn command(words: &[Value]) -> String {
 }
 
 /// A shell command with what looks like a credential in it masked. A word may follow one of the list before it.
-fn mask_words(text: &str, mut before: Option<&str>) -> String {
+fn mask_words<'a>(text: &'a str, mut before: Option<&'a str>) -> String {
     if looks_like_credential("", text) && !text.contains(char::is_whitespace) {
         return "***".to_owned();
     }
