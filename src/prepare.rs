@@ -231,16 +231,15 @@ async fn live_state(
         let live = live.ok_or_else(missing)?;
         let described = aws.describe_task_definition(&live.task_definition);
         let (described, groups) = tokio::join!(described, target_group_times(aws, &live));
-        let (_, definition) =
-            described?.ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Preflight,
-                    format!(
-                        "the task definition {} of service {} cannot be found",
-                        live.task_definition, live.name
-                    ),
-                )
-            })?;
+        let (_, definition) = described?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Preflight,
+                format!(
+                    "the task definition {} of service {} cannot be found",
+                    live.task_definition, live.name
+                ),
+            )
+        })?;
         Ok::<_, Error>((live, definition, groups))
     };
     // With a file the family is known beforehand, so that the two look-ups overlap.

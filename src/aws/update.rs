@@ -180,7 +180,10 @@ impl Aws {
 }
 
 /// Puts attributes beside what the call says; where there are none the request stays as the SDK made it.
-fn body_with(mut body: Value, attributes: &Map<String, Value>) -> impl Fn(&mut Request) + Send + Sync + 'static {
+fn body_with(
+    mut body: Value,
+    attributes: &Map<String, Value>,
+) -> impl Fn(&mut Request) + Send + Sync + 'static {
     let wanted = !attributes.is_empty();
     if let Value::Object(body) = &mut body {
         for (name, value) in attributes {

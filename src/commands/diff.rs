@@ -117,11 +117,8 @@ async fn sides(
             Error::new(ErrorKind::Preflight, text)
                 .hint("Check the service's name, the cluster, the Region and the account.")
         })?;
-        let definition = if wants(&Side::Live) {
-            Some(revision(aws, &live.task_definition).await?.1)
-        } else {
-            None
-        };
+        let definition =
+            if wants(&Side::Live) { Some(revision(aws, &live.task_definition).await?.1) } else { None };
         (None, definition, live.task_definition)
     };
     let side = |side: &Side| {

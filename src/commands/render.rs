@@ -31,7 +31,11 @@ pub struct RenderJob {
 /// # Errors
 /// What keeps a deployment from being planned; [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for several
 /// services.
-pub async fn render(job: RenderJob, events: &Emitter, interrupt: &CancellationToken) -> Result<Option<Value>> {
+pub async fn render(
+    job: RenderJob,
+    events: &Emitter,
+    interrupt: &CancellationToken,
+) -> Result<Option<Value>> {
     let config = &job.config;
     check_cluster(config)?;
     let [service] = config.services.as_slice() else {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    ConfigFile, ContainerEntry, DesiredCountEntry, FirstFailureEntry, InterruptEntry, RollbackEntry, ServiceEntry, parse,
+    ConfigFile, ContainerEntry, DesiredCountEntry, FirstFailureEntry, InterruptEntry, RollbackEntry,
+    ServiceEntry, parse,
 };
 use landfall_envfile::{Options, Policy};
 

@@ -146,7 +146,8 @@ pub fn forecast(rolling: &Rolling<'_>) -> Option<RolloutForecast> {
             (bounds, desired, 1, (shift.0 + bake, shift.1 + bake))
         }
         _ => {
-            let bounds = Bounds::of(desired, percent("minimumHealthyPercent", 100), percent("maximumPercent", 200));
+            let bounds =
+                Bounds::of(desired, percent("minimumHealthyPercent", 100), percent("maximumPercent", 200));
             let (first, batches) = bounds.batches(desired);
             (bounds, first, batches, (0, 0))
         }
@@ -185,7 +186,8 @@ fn until_healthy(rolling: &Rolling<'_>, because: &mut Vec<String>) -> Range {
     };
     for container in rolling.definition.containers() {
         let essential = container.get("essential").and_then(Value::as_bool).unwrap_or(true);
-        let Some(check) = container.get("healthCheck").and_then(Value::as_object).filter(|_| essential) else {
+        let Some(check) = container.get("healthCheck").and_then(Value::as_object).filter(|_| essential)
+        else {
             continue;
         };
         let (interval, timeout) = (number(check.get("interval"), 30), number(check.get("timeout"), 5));
@@ -203,7 +205,9 @@ fn until_healthy(rolling: &Rolling<'_>, because: &mut Vec<String>) -> Range {
         take((0, group.healthy_threshold * group.interval));
     }
     if rolling.balanced && rolling.target_groups.is_empty() {
-        because.push("how its target groups check is not known: 5 checks, one every 30 s, are assumed".to_owned());
+        because.push(
+            "how its target groups check is not known: 5 checks, one every 30 s, are assumed".to_owned(),
+        );
         take((0, 5 * 30));
     }
     if !checked {
@@ -246,7 +250,12 @@ mod tests {
         TaskDefinition::from_value(json!({"family": "web", "containerDefinitions": [container]})).unwrap()
     }
 
-    fn of(desired: u32, configuration: Value, container: Value, groups: &[TargetGroupTimes]) -> RolloutForecast {
+    fn of(
+        desired: u32,
+        configuration: Value,
+        container: Value,
+        groups: &[TargetGroupTimes],
+    ) -> RolloutForecast {
         let definition = definition(container);
         let configuration = configuration.as_object().unwrap().clone();
         let rolling = Rolling {

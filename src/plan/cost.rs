@@ -66,13 +66,14 @@ impl Prices {
             Error::usage(format!("cannot read the price table {}", path.display())).source(error)
         })?;
         let place = |what: String| {
-            Error::usage(format!("{}: {what}", path.display())).hint(
-                "docs/plan.md has the form of a price table: a date, and prices per hour by Region.",
-            )
+            Error::usage(format!("{}: {what}", path.display()))
+                .hint("docs/plan.md has the form of a price table: a date, and prices per hour by Region.")
         };
         let prices: Self = serde_json::from_str(&text).map_err(|error| place(error.to_string()))?;
         match &prices.currency {
-            Some(currency) if currency != "USD" => Err(place(format!("prices are in USD, not in {currency}"))),
+            Some(currency) if currency != "USD" => {
+                Err(place(format!("prices are in USD, not in {currency}")))
+            }
             _ => Ok(prices),
         }
     }
@@ -149,7 +150,9 @@ fn of_task(
     if more > 0 {
         match table.storage_gb {
             Some(price) => hour += more as f64 * price,
-            None => note(format!("without {more} GB of storage, whose price in {region} is not in the table")),
+            None => {
+                note(format!("without {more} GB of storage, whose price in {region} is not in the table"))
+            }
         }
     }
     if capacity.spot {

@@ -72,7 +72,10 @@ fn rollout(snapshot: &Snapshot, plan: &Plan, after: &LiveService) -> Option<Roll
 fn capacity(service: &Map<String, Value>, definition: &TaskDefinition) -> Capacity {
     let providers = service.get("capacityProviderStrategy").and_then(Value::as_array).map(Vec::as_slice);
     let named = |name: &str| {
-        providers.unwrap_or_default().iter().any(|provider| provider.get("capacityProvider") == Some(&json!(name)))
+        providers
+            .unwrap_or_default()
+            .iter()
+            .any(|provider| provider.get("capacityProvider") == Some(&json!(name)))
     };
     if providers.is_some_and(|providers| !providers.is_empty()) {
         let spot = named("FARGATE_SPOT");
@@ -88,7 +91,8 @@ fn capacity(service: &Map<String, Value>, definition: &TaskDefinition) -> Capaci
 /// The calls by which a deploy changes something, in order.
 fn calls(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
     let pushed = snapshot.images.iter().filter(|image| image.ours && !image.present);
-    let pushed = pushed.map(|image| if image.target.is_ecr().is_some() { "ecr push" } else { "registry push" });
+    let pushed =
+        pushed.map(|image| if image.target.is_ecr().is_some() { "ecr push" } else { "registry push" });
     let uploaded = snapshot.env_files.iter().filter(|file| !file.present).map(|_| "s3:PutObject");
     let registered = (plan.revision == Revision::Register).then_some("ecs:RegisterTaskDefinition");
     let updated = match plan.action {

@@ -23,8 +23,9 @@ impl std::str::FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        <Self as ValueEnum>::from_str(text, false)
-            .map_err(|_| format!("unknown output format `{text}` (known: human, plain, json, markdown, github)"))
+        <Self as ValueEnum>::from_str(text, false).map_err(|_| {
+            format!("unknown output format `{text}` (known: human, plain, json, markdown, github)")
+        })
     }
 }
 
@@ -115,7 +116,11 @@ mod tests {
     #[test]
     fn formats_have_names() {
         assert_eq!("json".parse(), Ok(Format::Json));
-        assert!("xml".parse::<Format>().is_err_and(|error| error.contains("human, plain, json, markdown, github")));
+        assert!(
+            "xml"
+                .parse::<Format>()
+                .is_err_and(|error| error.contains("human, plain, json, markdown, github"))
+        );
     }
 
     #[test]

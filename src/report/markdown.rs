@@ -70,7 +70,10 @@ pub fn markdown(state: &RunState) -> String {
     for service in &state.services {
         let folded = folded(service);
         if text.len() + folded.len() > LIMIT {
-            text.push_str(&format!("Details of {} are left out: they are too long for a comment.\n\n", code(&service.report.name)));
+            text.push_str(&format!(
+                "Details of {} are left out: they are too long for a comment.\n\n",
+                code(&service.report.name)
+            ));
         } else {
             text.push_str(&folded);
         }
@@ -89,10 +92,13 @@ fn heading(state: &RunState) -> String {
     if !is_plan(state) {
         return format!("Landfall: {}", verdict_name(state.verdict()));
     }
-    let changing = state.services.iter().filter(|service| service.changes.as_ref().is_some_and(|c| !c.is_empty()));
+    let changing =
+        state.services.iter().filter(|service| service.changes.as_ref().is_some_and(|c| !c.is_empty()));
     match changing.count() {
         0 => "Landfall plan: nothing to do".to_owned(),
-        changing => format!("Landfall plan: {changing} of {} would change", count(state.services.len(), "service")),
+        changing => {
+            format!("Landfall plan: {changing} of {} would change", count(state.services.len(), "service"))
+        }
     }
 }
 
@@ -151,7 +157,12 @@ fn folded(service: &ServiceState) -> String {
     if let Some(plan) = &service.plan {
         if let Some(rollout) = &plan.rollout {
             let because: Vec<String> = rollout.because.iter().map(|part| text_of(part)).collect();
-            items.push(format!("rollout: {}; {} ({})", text_of(&tasks_words(rollout)), time_words(rollout), because.join("; ")));
+            items.push(format!(
+                "rollout: {}; {} ({})",
+                text_of(&tasks_words(rollout)),
+                time_words(rollout),
+                because.join("; ")
+            ));
         }
         if let Some(cost) = &plan.cost {
             let notes: Vec<String> = cost.notes.iter().map(|note| text_of(note)).collect();
@@ -166,7 +177,13 @@ fn folded(service: &ServiceState) -> String {
         items.push(format!("zero downtime: {}", text_of(&zero_words(zero))));
     }
     for finding in &report.findings {
-        items.push(format!("**{}** ({}): {}. Fix: {}", code(&finding.title), code(&finding.code), code(&finding.cause), code(&finding.fix)));
+        items.push(format!(
+            "**{}** ({}): {}. Fix: {}",
+            code(&finding.title),
+            code(&finding.code),
+            code(&finding.cause),
+            code(&finding.fix)
+        ));
     }
     if !items.is_empty() {
         parts.push(items.iter().map(|item| format!("- {item}\n")).collect());
@@ -187,7 +204,10 @@ fn folded(service: &ServiceState) -> String {
 }
 
 fn zero_words(zero: &crate::event::ZeroDowntime) -> String {
-    serde_json::to_value(zero.verdict).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(zero.verdict)
+        .ok()
+        .and_then(|name| name.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// A fenced block of what differs; the fence is longer than any row of backticks in it.
@@ -196,7 +216,11 @@ fn difference_block(service: &ServiceState) -> String {
     let mut add = |sign: &str, subject: &str, value: &str| {
         let subject = clean(subject);
         let value = clean(&shorten_arns(value));
-        lines.push(if value.is_empty() { format!("{sign} {subject}") } else { format!("{sign} {subject}: {value}") });
+        lines.push(if value.is_empty() {
+            format!("{sign} {subject}")
+        } else {
+            format!("{sign} {subject}: {value}")
+        });
     };
     for change in service.changes.iter().flatten() {
         if let Some(before) = &change.before {
@@ -222,7 +246,8 @@ fn difference_block(service: &ServiceState) -> String {
         let attributes = plan.attributes.iter().map(|attribute| {
             (&attribute.difference, if attribute.starts_deployment { " (starts a deployment)" } else { "" })
         });
-        let told = plan.task_definition.iter().filter(|found| !is_told(service, found)).map(|found| (found, ""));
+        let told =
+            plan.task_definition.iter().filter(|found| !is_told(service, found)).map(|found| (found, ""));
         for (found, note) in told.chain(attributes) {
             difference(found, note, &mut add);
         }

@@ -15,8 +15,14 @@ const VALUE: usize = 300;
 pub(super) fn details(service: &ServiceState, style: Style) -> Vec<Line> {
     let Some(plan) = &service.plan else { return Vec::new() };
     let mut lines = Vec::new();
-    let told: Vec<&Difference> = plan.task_definition.iter().filter(|found| !is_told(service, found)).collect();
-    section(&mut lines, "differences of the task definition:", told.iter().map(|found| (*found, None)), style);
+    let told: Vec<&Difference> =
+        plan.task_definition.iter().filter(|found| !is_told(service, found)).collect();
+    section(
+        &mut lines,
+        "differences of the task definition:",
+        told.iter().map(|found| (*found, None)),
+        style,
+    );
     let attributes = plan.attributes.iter().map(|attribute| {
         let note = if attribute.starts_deployment { "starts a deployment" } else { "starts no deployment" };
         (&attribute.difference, Some(note))
@@ -29,7 +35,8 @@ pub(super) fn details(service: &ServiceState, style: Style) -> Vec<Line> {
         lines.extend(labelled("", line, style));
     }
     if let Some(cost) = &plan.cost {
-        let notes = if cost.notes.is_empty() { String::new() } else { format!(" ({})", cost.notes.join("; ")) };
+        let notes =
+            if cost.notes.is_empty() { String::new() } else { format!(" ({})", cost.notes.join("; ")) };
         lines.extend(labelled("cost", Line::new().text(&cost_words(cost)).tone(Tone::Dim, &notes), style));
     }
     if !plan.calls.is_empty() {
@@ -57,7 +64,8 @@ pub(super) fn is_told(service: &ServiceState, found: &Difference) -> bool {
         })
         || changes.into_iter().any(|change| {
             let container = change.subject.strip_prefix("env file of ");
-            container.is_some_and(|name| found.path == format!("containerDefinitions[{name}].environmentFiles"))
+            container
+                .is_some_and(|name| found.path == format!("containerDefinitions[{name}].environmentFiles"))
         })
 }
 
@@ -72,7 +80,8 @@ fn section<'a>(
         return;
     }
     lines.push(Line::new().text(title));
-    let width = found.iter().map(|(one, _)| Line::new().text(&short_path(&one.path)).width()).max().unwrap_or(0);
+    let width =
+        found.iter().map(|(one, _)| Line::new().text(&short_path(&one.path)).width()).max().unwrap_or(0);
     let width = width.min(44);
     for (difference, note) in found {
         let (sign, tone) = match difference.kind {

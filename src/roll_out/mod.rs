@@ -165,7 +165,8 @@ impl RollOut<'_> {
     /// The run is interrupted: sets the service back to what was last good, and does not wait.
     async fn leave_for(&self, rollout: &Rollout) -> Result<()> {
         let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(()) };
-        self.update(&good, self.attributes.needs_force(), self.known_with(rollout), &self.attributes.undo).await?;
+        self.update(&good, self.attributes.needs_force(), self.known_with(rollout), &self.attributes.undo)
+            .await?;
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
             task_definition: good,

@@ -24,10 +24,16 @@ const CONFIGURATION: &str = "deploymentConfiguration";
 
 /// What UpdateService does not take, and what to do instead.
 const FIXED: [(&str, &str); 4] = [
-    ("launchType", "Say where tasks run with capacityProviderStrategy (FARGATE, FARGATE_SPOT), which can be changed, or create the service again."),
+    (
+        "launchType",
+        "Say where tasks run with capacityProviderStrategy (FARGATE, FARGATE_SPOT), which can be changed, or create the service again.",
+    ),
     ("schedulingStrategy", "Create the service again under another name."),
     ("role", "Create the service again; services with several target groups use the service-linked role."),
-    ("deploymentController", "Move the service to the ECS controller by itself first, while nothing is being deployed."),
+    (
+        "deploymentController",
+        "Move the service to the ECS controller by itself first, while nothing is being deployed.",
+    ),
 ];
 
 /// One UpdateService besides its task definition.
@@ -78,14 +84,15 @@ pub fn service_update(
             }
             _ => current.clone(),
         };
-        let found = attribute_differences(name, &without_defaults(name, &compared), &without_defaults(name, wanted));
+        let found =
+            attribute_differences(name, &without_defaults(name, &compared), &without_defaults(name, wanted));
         if found.is_empty() {
             continue;
         }
         let starts_deployment = STARTS_DEPLOYMENT.contains(&name.as_str());
-        update.changes.extend(
-            found.into_iter().map(|difference| AttributeChange { difference, starts_deployment }),
-        );
+        update
+            .changes
+            .extend(found.into_iter().map(|difference| AttributeChange { difference, starts_deployment }));
         update.set.insert(name.clone(), wanted.clone());
         let before = if current.is_null() { unset(name, wanted) } else { current };
         if !before.is_null() {
@@ -114,8 +121,10 @@ fn current(live: &Map<String, Value>, name: &str) -> Value {
     if let Some(value) = live.get(name).filter(|value| !value.is_null()) {
         return value.clone();
     }
-    let deployments = live.get("deployments").and_then(Value::as_array).filter(|_| OF_DEPLOYMENT.contains(&name));
-    let primary = deployments.into_iter().flatten().find(|found| found.get("status") == Some(&json!("PRIMARY")));
+    let deployments =
+        live.get("deployments").and_then(Value::as_array).filter(|_| OF_DEPLOYMENT.contains(&name));
+    let primary =
+        deployments.into_iter().flatten().find(|found| found.get("status") == Some(&json!("PRIMARY")));
     primary.and_then(|primary| primary.get(name)).cloned().unwrap_or(Value::Null)
 }
 
@@ -167,7 +176,10 @@ fn without_defaults(name: &str, value: &Value) -> Value {
             if let Some(breaker) = value.get_mut("deploymentCircuitBreaker") {
                 // Facts 3.8.
                 let threshold = json!({"type": "BOUNDED_PERCENT", "value": 50});
-                drop(Some(breaker), &[("resetOnHealthyTask", json!(true)), ("thresholdConfiguration", threshold)]);
+                drop(
+                    Some(breaker),
+                    &[("resetOnHealthyTask", json!(true)), ("thresholdConfiguration", threshold)],
+                );
             }
             // Facts 3.5 and 4.3.
             let defaults = [
@@ -296,7 +308,8 @@ mod tests {
 
     #[test]
     fn a_capacity_provider_strategy_is_forced() {
-        let update = update(json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}));
+        let update =
+            update(json!({"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]}));
         let update = update.unwrap();
         assert!(update.needs_force() && update.starts_deployment());
         assert_eq!(update.undo["capacityProviderStrategy"], json!([]));

@@ -55,7 +55,11 @@ impl ServiceDefinition {
                 .hint("Write it as `aws ecs create-service --cli-input-json` takes it.")
         };
         let Value::Object(mut document) = value else { return Err(no_object()) };
-        match document.get_mut("services").map(Value::take).or_else(|| document.get_mut("service").filter(|inner| inner.is_object()).map(Value::take)) {
+        match document
+            .get_mut("services")
+            .map(Value::take)
+            .or_else(|| document.get_mut("service").filter(|inner| inner.is_object()).map(Value::take))
+        {
             Some(Value::Array(mut services)) if services.len() == 1 => {
                 let Some(Value::Object(one)) = services.pop() else { return Err(no_object()) };
                 document = one;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{NativeState, PackedState, PushDone, PushState};
 use crate::event::{
-    Change, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding, PlanDetails, RollbackBy, ServiceReport,
-    TaskState, Verdict,
+    Change, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding, PlanDetails, RollbackBy,
+    ServiceReport, TaskState, Verdict,
 };
 
 /// Everything that is known about one service of a run.
@@ -126,7 +126,14 @@ impl ServiceState {
     pub(super) fn apply(&mut self, time: Timestamp, event: &Event) {
         let report = &mut self.report;
         match event {
-            Event::Planned { ecs_service, current_task_definition, changes, variables, details, api_calls } => {
+            Event::Planned {
+                ecs_service,
+                current_task_definition,
+                changes,
+                variables,
+                details,
+                api_calls,
+            } => {
                 self.plan.clone_from(details);
                 self.planned_with = *api_calls;
                 self.variables.clone_from(variables);

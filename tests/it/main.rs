@@ -23,6 +23,7 @@ mod logs;
 mod memory;
 mod native;
 mod plan;
+mod plan_idempotence;
 mod plan_speed;
 mod probe;
 mod proxy;

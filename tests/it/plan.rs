@@ -22,7 +22,8 @@ struct Stage {
 
 impl Stage {
     async fn new(container: Value, service: &Value, config: &str) -> Self {
-        let sandbox = Sandbox::start(Options { speed: 200.0, ..Options::default() }).await.expect("it starts");
+        let sandbox =
+            Sandbox::start(Options { speed: 200.0, ..Options::default() }).await.expect("it starts");
         sandbox.create_cluster("demo");
         let mut app = json!({ "image": seeded_image(&sandbox) });
         lay_over(&mut app, &container);
@@ -90,9 +91,15 @@ fn a_plan_says_how_the_rollout_will_go_and_what_it_costs() {
     let sandbox = LongLived::start(&["--config", HELLO]);
     let dry = ["deploy", "--config", HELLO, "--dry-run", "--output", "plain"];
     let shown = sandbox.landfall(&dry).run().expect_code(0).stdout();
-    assert!(shown.contains("rollout   ROLLING: 2 tasks wanted, at most 4 at once, at least 2 stay healthy"), "{shown}");
+    assert!(
+        shown.contains("rollout   ROLLING: 2 tasks wanted, at most 4 at once, at least 2 stay healthy"),
+        "{shown}"
+    );
     assert!(shown.contains("an estimate by list prices of 2026-10-05"), "{shown}");
-    assert!(shown.contains("calls     ecr push, s3:PutObject, ecs:RegisterTaskDefinition, ecs:UpdateService"), "{shown}");
+    assert!(
+        shown.contains("calls     ecr push, s3:PutObject, ecs:RegisterTaskDefinition, ecs:UpdateService"),
+        "{shown}"
+    );
     assert!(shown.contains("the plan took "), "{shown}");
 
     let folder = tempfile::tempdir().expect("a folder");
@@ -111,9 +118,7 @@ fn a_plan_says_how_the_rollout_will_go_and_what_it_costs() {
 async fn attributes_of_the_service_go_with_the_task_definition_in_one_call() {
     let config = "    task_definition: web.json\n    service_definition: service.json\n";
     let stage = Stage::new(json!({}), &json!({ "desiredCount": 2 }), config).await;
-    let network = |subnets: &[&str]| {
-        json!({ "awsvpcConfiguration": { "subnets": subnets, "securityGroups": ["sg-0a"] } })
-    };
+    let network = |subnets: &[&str]| json!({ "awsvpcConfiguration": { "subnets": subnets, "securityGroups": ["sg-0a"] } });
     // The same in other words, and a count that is left to whoever scales.
     let same = json!({
         "serviceName": "web", "desiredCount": 9, "launchType": "FARGATE",
@@ -123,7 +128,8 @@ async fn attributes_of_the_service_go_with_the_task_definition_in_one_call() {
     assert_eq!(stage.deploy(&[]).await.expect_code(0).report()["verdict"], "unchanged");
 
     // What starts no deployment is one call and no rollout.
-    let grace = json!({ "deploymentConfiguration": { "minimumHealthyPercent": 50 }, "invented": { "deep": [1] } });
+    let grace =
+        json!({ "deploymentConfiguration": { "minimumHealthyPercent": 50 }, "invented": { "deep": [1] } });
     stage.write("service.json", &grace.to_string());
     let ran = stage.deploy(&[]).await.expect_code(0);
     assert_eq!(planned(&ran)["details"]["calls"], json!(["ecs:UpdateService"]));
@@ -214,10 +220,9 @@ async fn any_two_task_definitions_are_compared() {
         stage.run(&args).await
     };
     diff(&["file", "live", "--detailed-exitcode"]).await.expect_code(0);
-    let mut changed: Value = serde_json::from_str(
-        &std::fs::read_to_string(stage.folder.path().join("web.json")).expect("read"),
-    )
-    .expect("JSON");
+    let mut changed: Value =
+        serde_json::from_str(&std::fs::read_to_string(stage.folder.path().join("web.json")).expect("read"))
+            .expect("JSON");
     changed["containerDefinitions"][0]["stopTimeout"] = json!(20);
     changed["containerDefinitions"][0]["environment"] = json!([{ "name": "A", "value": CANARY }]);
     stage.write("web.json", &changed.to_string());
@@ -248,16 +253,18 @@ async fn markdown_is_one_comment_that_nothing_breaks_out_of() {
     let evil = "`|<script>@octocat</details>\n```";
     let container = json!({ "user": "1000" });
     let stage = Stage::new(container, &json!({}), "    task_definition: web.json\n").await;
-    let mut changed: Value = serde_json::from_str(
-        &std::fs::read_to_string(stage.folder.path().join("web.json")).expect("read"),
-    )
-    .expect("JSON");
+    let mut changed: Value =
+        serde_json::from_str(&std::fs::read_to_string(stage.folder.path().join("web.json")).expect("read"))
+            .expect("JSON");
     changed["containerDefinitions"][0]["user"] = json!(evil);
     changed["containerDefinitions"][0]["environment"] = json!([{ "name": "A", "value": CANARY }]);
     stage.write("web.json", &changed.to_string());
     let ran = stage.run(&["deploy", "--dry-run", "--output", "markdown"]).await.expect_code(0);
     let text = ran.stdout();
-    assert!(text.starts_with("<!-- landfall -->\n### Landfall plan: 1 of 1 service would change\n"), "{text}");
+    assert!(
+        text.starts_with("<!-- landfall -->\n### Landfall plan: 1 of 1 service would change\n"),
+        "{text}"
+    );
     assert!(!text.contains(CANARY));
     assert!(text.contains("\n````diff\n") && text.contains("\n````\n"), "the fence is longer: {text}");
     assert!(text.contains("- app.user: 1000\n+ app.user: `|<script>@octocat</details> ```\n"), "{text}");

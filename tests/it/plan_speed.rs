@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -70,20 +71,28 @@ fn account(services: usize) -> Slow {
     for index in 0..services {
         let name = format!("web{index}");
         let group = account.create_target_group(&name, TargetGroupOptions::default());
-        let container = |name: &str, port: u32| json!({
-            "name": name, "image": "registry.example.com/app:1", "portMappings": [{ "containerPort": port }]
-        });
-        ecs("RegisterTaskDefinition", json!({
-            "family": name, "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc",
-            "cpu": "256", "memory": "512", "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
-            "containerDefinitions": [container("app", 8080), container("proxy", 8081), container("agent", 8082)],
-        }));
-        ecs("CreateService", json!({
-            "cluster": "prod", "serviceName": name, "taskDefinition": name, "desiredCount": 1,
-            "launchType": "FARGATE",
-            "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },
-            "loadBalancers": [{ "targetGroupArn": group, "containerName": "app", "containerPort": 8080 }],
-        }));
+        let container = |name: &str, port: u32| {
+            json!({
+                "name": name, "image": "registry.example.com/app:1", "portMappings": [{ "containerPort": port }]
+            })
+        };
+        ecs(
+            "RegisterTaskDefinition",
+            json!({
+                "family": name, "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc",
+                "cpu": "256", "memory": "512", "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+                "containerDefinitions": [container("app", 8080), container("proxy", 8081), container("agent", 8082)],
+            }),
+        );
+        ecs(
+            "CreateService",
+            json!({
+                "cluster": "prod", "serviceName": name, "taskDefinition": name, "desiredCount": 1,
+                "launchType": "FARGATE",
+                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },
+                "loadBalancers": [{ "targetGroupArn": group, "containerName": "app", "containerPort": 8080 }],
+            }),
+        );
     }
     account.settle().expect("steady services");
     Slow { account: Arc::new(account), calls: Arc::default() }

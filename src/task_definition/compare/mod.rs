@@ -43,7 +43,8 @@ fn mask(path: &mut Vec<Step>, value: &mut Value) {
         Value::Object(map) => {
             for (key, value) in map.iter_mut() {
                 // Names are no values, but for a name that is none: then the value may stand there.
-                let named = key == "name" && value.as_str().is_some_and(|name| landfall_envfile::shown(name).is_some());
+                let named = key == "name"
+                    && value.as_str().is_some_and(|name| landfall_envfile::shown(name).is_some());
                 if named {
                     continue;
                 }

@@ -67,10 +67,14 @@ pub(super) fn normal(definition: &TaskDefinition) -> Value {
             *value = Value::String(units(value, unit));
         }
     }
-    if let Some(Value::Object(platform)) = map.get_mut("runtimePlatform").filter(|_| definition.wants_fargate())
+    if let Some(Value::Object(platform)) =
+        map.get_mut("runtimePlatform").filter(|_| definition.wants_fargate())
     {
         // Facts 1.4. On an instance of one's own it is a constraint.
-        drop_defaults(platform, &[("cpuArchitecture", json!("X86_64")), ("operatingSystemFamily", json!("LINUX"))]);
+        drop_defaults(
+            platform,
+            &[("cpuArchitecture", json!("X86_64")), ("operatingSystemFamily", json!("LINUX"))],
+        );
     }
     if let Some(Value::Object(proxy)) = map.get_mut("proxyConfiguration") {
         drop_defaults(proxy, &[("type", json!("APPMESH"))]);
@@ -100,7 +104,10 @@ pub(super) fn normal_attribute(name: &str, value: &Value) -> Value {
     value
 }
 
-fn objects<'a>(map: &'a mut Map<String, Value>, key: &str) -> impl Iterator<Item = &'a mut Map<String, Value>> {
+fn objects<'a>(
+    map: &'a mut Map<String, Value>,
+    key: &str,
+) -> impl Iterator<Item = &'a mut Map<String, Value>> {
     let list = map.get_mut(key).and_then(Value::as_array_mut);
     list.into_iter().flatten().filter_map(Value::as_object_mut)
 }
@@ -145,8 +152,12 @@ fn normal_container(container: &mut Map<String, Value>, same_ports: bool) {
     }
     if let Some(Value::Object(check)) = container.get_mut("healthCheck") {
         // Facts 3.2.
-        let defaults =
-            [("interval", json!(30)), ("timeout", json!(5)), ("retries", json!(3)), ("startPeriod", json!(0))];
+        let defaults = [
+            ("interval", json!(30)),
+            ("timeout", json!(5)),
+            ("retries", json!(3)),
+            ("startPeriod", json!(0)),
+        ];
         drop_defaults(check, &defaults);
     }
     if let Some(Value::Object(policy)) = container.get_mut("restartPolicy") {

@@ -5,8 +5,22 @@ use serde_json::Value;
 
 /// Parts of names whose values are never shown, in lower case.
 const SECRET_WORDS: [&str; 16] = [
-    "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "api_key", "api-key", "private_key", "credential",
-    "authorization", "auth", "license", "cookie", "header",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "private_key",
+    "credential",
+    "authorization",
+    "auth",
+    "license",
+    "cookie",
+    "header",
 ];
 /// Words of a command whose next word is a value that is not shown: `-p`, `--password`.
 const SHORT_FLAGS: [&str; 2] = ["-p", "-u"];
@@ -62,7 +76,9 @@ pub(super) fn value_at(path: &[Step], value: &Value) -> Option<String> {
     match value {
         Value::Array(words) if is_command => Some(command(words)),
         // References to where a credential is kept: an ARN, or the name of a parameter.
-        Value::String(text) if last == "valueFrom" => (!looks_like_credential("", text)).then(|| text.clone()),
+        Value::String(text) if last == "valueFrom" => {
+            (!looks_like_credential("", text)).then(|| text.clone())
+        }
         Value::String(text) if last == "credentialsParameter" => {
             text.starts_with("arn:").then(|| text.clone())
         }
@@ -88,12 +104,16 @@ fn visit(name: &str, value: &Value, see: &mut impl FnMut(&str, &str)) {
 
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word)) || looks_like_credential(&name, "Zx8-not-a-placeholder-41")
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+        || looks_like_credential(&name, "Zx8-not-a-placeholder-41")
 }
 
 /// Whether no word of a text is a credential.
 fn harmless(text: &str) -> bool {
-    !looks_like_credential("", text) && text.split(|c: char| c.is_whitespace() || ",;'\"".contains(c)).all(|word| is_word_harmless(word, None))
+    !looks_like_credential("", text)
+        && text
+            .split(|c: char| c.is_whitespace() || ",;'\"".contains(c))
+            .all(|word| is_word_harmless(word, None))
 }
 
 /// `["CMD", "--token", "***"]`: a command with what looks like a credential in it masked.
@@ -144,12 +164,21 @@ fn is_word_harmless(word: &str, before: Option<&str>) -> bool {
         return false;
     }
     // `-psecret` of database clients.
-    if word.strip_prefix("-p").is_some_and(|rest| rest.len() > 5 && !rest.starts_with('-') && rest.chars().any(|c| c.is_ascii_digit()) && rest.parse::<u32>().is_err() ) {
+    if word.strip_prefix("-p").is_some_and(|rest| {
+        rest.len() > 5
+            && !rest.starts_with('-')
+            && rest.chars().any(|c| c.is_ascii_digit())
+            && rest.parse::<u32>().is_err()
+    }) {
         return false;
     }
     let Some(before) = before else { return true };
     let is_flag = before.starts_with('-') && !before.contains('=');
-    let takes_secret = (is_flag && is_secret_name(before)) || SHORT_FLAGS.contains(&before) || before.eq_ignore_ascii_case("bearer") || before.eq_ignore_ascii_case("basic") || before.to_lowercase().ends_with("authorization:");
+    let takes_secret = (is_flag && is_secret_name(before))
+        || SHORT_FLAGS.contains(&before)
+        || before.eq_ignore_ascii_case("bearer")
+        || before.eq_ignore_ascii_case("basic")
+        || before.to_lowercase().ends_with("authorization:");
     !takes_secret || word.is_empty() || word.starts_with('$') || word.parse::<u32>().is_ok()
 }
 
