@@ -104,7 +104,11 @@ impl Prepared {
 
         let mut facts = Vec::new();
         let mut open = HashMap::new();
+        let mut image_calls = Vec::new();
         for (fact, opened) in images {
+            if let Some((_, targets)) = opened.as_ref().filter(|_| fact.ours && !fact.present) {
+                image_calls.extend(targets.iter().flat_map(push_calls));
+            }
             if let Some(opened) = opened {
                 open.insert(fact.container.clone(), opened);
             }
@@ -116,6 +120,7 @@ impl Prepared {
             base,
             latest,
             images: facts,
+            image_calls,
             env_files,
             base_is_live,
             service_definition,
@@ -169,6 +174,13 @@ struct LiveState {
     /// The newest revision of its family.
     latest: Option<(String, TaskDefinition)>,
     target_groups: Vec<TargetGroupTimes>,
+}
+
+/// What a plan calls the push to a target.
+fn push_calls(target: &Target) -> impl Iterator<Item = String> + use<> {
+    let create = target.create.is_some().then_some("ecr:CreateRepository");
+    let push = if target.destination.repository.is_ecr().is_some() { "ecr push" } else { "registry push" };
+    create.into_iter().chain([push]).map(str::to_owned)
 }
 
 /// The file with the service's attributes, which must be of this service.

@@ -90,14 +90,12 @@ fn capacity(service: &Map<String, Value>, definition: &TaskDefinition) -> Capaci
 
 /// The calls by which a deploy changes something, in order.
 fn calls(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
-    let pushed = snapshot.images.iter().filter(|image| image.ours && !image.present);
-    let pushed =
-        pushed.map(|image| if image.target.is_ecr().is_some() { "ecr push" } else { "registry push" });
     let uploaded = snapshot.env_files.iter().filter(|file| !file.present).map(|_| "s3:PutObject");
     let registered = (plan.revision == Revision::Register).then_some("ecs:RegisterTaskDefinition");
     let updated = match plan.action {
         Action::Nothing | Action::Follow(_) => None,
         Action::Update | Action::Redeploy | Action::Adjust => Some("ecs:UpdateService"),
     };
-    pushed.chain(uploaded).chain(registered).chain(updated).map(str::to_owned).collect()
+    let others = uploaded.chain(registered).chain(updated).map(str::to_owned);
+    snapshot.image_calls.iter().cloned().chain(others).collect()
 }

@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub latest: Option<(String, TaskDefinition)>,
     /// The images that the containers get.
     pub images: Vec<ImageFacts>,
+    /// The calls by which images are pushed, as a plan lists them.
+    pub image_calls: Vec<String>,
     /// The env files that the containers read; those of one container in the order of the configuration.
     pub env_files: Vec<EnvFileFacts>,
     /// Whether `base` is what the service runs, so that what an earlier run has put there can be taken away again.

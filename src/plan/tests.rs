@@ -41,6 +41,7 @@ fn snapshot(digest: &str) -> Snapshot {
             present: digest == OLD,
             variants: vec![Variant { platform: "linux/amd64".into(), size: 5_000_000 }],
         }],
+        image_calls: Vec::new(),
         env_files: Vec::new(),
         service_definition: None,
         target_groups: Vec::new(),

@@ -15,6 +15,15 @@ const VALUE: usize = 300;
 pub(super) fn details(service: &ServiceState, style: Style) -> Vec<Line> {
     let Some(plan) = &service.plan else { return Vec::new() };
     let mut lines = Vec::new();
+    let tags: Vec<String> = plan
+        .images
+        .iter()
+        .filter(|image| image.before.as_deref() != Some(&image.after))
+        .filter_map(|image| Some(format!("{} {}", image.container, image.tag.as_ref()?)))
+        .collect();
+    if !tags.is_empty() {
+        lines.extend(labelled("tags", Line::new().text(&tags.join(", ")), style));
+    }
     let told: Vec<&Difference> =
         plan.task_definition.iter().filter(|found| !is_told(service, found)).collect();
     section(

@@ -1,6 +1,6 @@
 //! Plans through the binary: what they say, and that a deploy does what they list and nothing else.
 
-use landfall_sandbox::{Options, Sandbox};
+use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use crate::stage::{LongLived, definition, lay_over, seeded_image, serve};
@@ -22,8 +22,13 @@ struct Stage {
 
 impl Stage {
     async fn new(container: Value, service: &Value, config: &str) -> Self {
-        let sandbox =
-            Sandbox::start(Options { speed: 200.0, ..Options::default() }).await.expect("it starts");
+        Self::in_scenario(Scenario::Healthy, container, service, config).await
+    }
+
+    async fn in_scenario(scenario: Scenario, container: Value, service: &Value, config: &str) -> Self {
+        let sandbox = Sandbox::start(Options { scenario, speed: 200.0, ..Options::default() })
+            .await
+            .expect("it starts");
         sandbox.create_cluster("demo");
         let mut app = json!({ "image": seeded_image(&sandbox) });
         lay_over(&mut app, &container);
@@ -277,4 +282,30 @@ async fn markdown_is_one_comment_that_nothing_breaks_out_of() {
     let done = stage.run(&["deploy", "--output", "markdown"]).await.expect_code(0).stdout();
     assert!(done.contains("### Landfall: succeeded"), "{done}");
     assert!(done.contains("| <code>web</code> | **succeeded** | <code>web&#58;2</code> |"), "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_puts_the_attributes_back_with_the_revision() {
+    let config = "    task_definition: web.json\n    service_definition: service.json\n";
+    let stage =
+        Stage::in_scenario(Scenario::CrashLoop, json!({}), &json!({ "desiredCount": 2 }), config).await;
+    let before = json!({
+        "networkConfiguration": {
+            "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"] }
+        },
+        "healthCheckGracePeriodSeconds": 0
+    });
+    let mut after = before.clone();
+    after["networkConfiguration"]["awsvpcConfiguration"]["subnets"] = json!(["subnet-0b"]);
+    after["healthCheckGracePeriodSeconds"] = json!(5);
+    for more in [vec!["--env", "LEVEL=2"], vec![]] {
+        stage.write("service.json", &after.to_string());
+        let ran = stage.deploy(&more).await.expect_code(4);
+        let report = ran.report();
+        assert_eq!(report["verdict"], "rolled-back");
+        assert_eq!(api_calls(&report).get("ecs:UpdateService"), Some(&2), "there and back: {}", ran.all());
+        stage.write("service.json", &before.to_string());
+        let ran = stage.deploy(&["--dry-run", "--detailed-exitcode"]).await.expect_code(0);
+        assert_eq!(planned(&ran)["changes"], json!([]));
+    }
 }
