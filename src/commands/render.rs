@@ -8,7 +8,7 @@ use crate::aws::{Aws, AwsSettings};
 use crate::config::{Config, ServiceConfig};
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
-use crate::event::{Event, RunStarted};
+use crate::event::{Event, RunStarted, Verdict};
 use crate::logins::{Workbench, registries};
 use crate::plan::{Plan, plan};
 use crate::prepare::Prepared;
@@ -52,6 +52,10 @@ pub async fn render(
     let mut rendered = None;
     let work = async {
         let (plan, _) = planned(config, service, &aws, &job.workbench, events).await?;
+        let reason = "what would be registered is on standard output".to_owned();
+        let verdict = Verdict::Unchanged;
+        let events = events.for_service(&service.name);
+        events.emit(Event::RolloutFinished { verdict, reason, zero_downtime: None });
         rendered = Some(if job.show_values { plan.definition.to_value() } else { masked(&plan.definition) });
         Ok(())
     };

@@ -298,14 +298,12 @@ async fn a_rollback_puts_the_attributes_back_with_the_revision() {
     let mut after = before.clone();
     after["networkConfiguration"]["awsvpcConfiguration"]["subnets"] = json!(["subnet-0b"]);
     after["healthCheckGracePeriodSeconds"] = json!(5);
-    for more in [vec!["--env", "LEVEL=2"], vec![]] {
-        stage.write("service.json", &after.to_string());
-        let ran = stage.deploy(&more).await.expect_code(4);
-        let report = ran.report();
-        assert_eq!(report["verdict"], "rolled-back");
-        assert_eq!(api_calls(&report).get("ecs:UpdateService"), Some(&2), "there and back: {}", ran.all());
-        stage.write("service.json", &before.to_string());
-        let ran = stage.deploy(&["--dry-run", "--detailed-exitcode"]).await.expect_code(0);
-        assert_eq!(planned(&ran)["changes"], json!([]));
-    }
+    stage.write("service.json", &after.to_string());
+    let ran = stage.deploy(&["--env", "LEVEL=2"]).await.expect_code(4);
+    let report = ran.report();
+    assert_eq!(report["verdict"], "rolled-back");
+    assert_eq!(api_calls(&report).get("ecs:UpdateService"), Some(&2), "there and back: {}", ran.all());
+    stage.write("service.json", &before.to_string());
+    let ran = stage.deploy(&["--dry-run", "--detailed-exitcode"]).await.expect_code(0);
+    assert_eq!(planned(&ran)["changes"], json!([]));
 }
