@@ -23,6 +23,9 @@ pub(super) fn plan(state: &RunState, service: &ServiceState, style: Style) -> Ve
     }
     let mut lines = head.wrap(style.width, 4);
     for change in changes {
+        // A line at a terminal is short; a log has all of it.
+        let short = style.width.map(|_| words::with_short_names(change));
+        let change = short.as_ref().unwrap_or(change);
         lines.extend(words::change(change, style).indent(4).wrap(style.width, 8));
     }
     let narrow = Style { width: style.width.map(|width| width.saturating_sub(4)), ..style };

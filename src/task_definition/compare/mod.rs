@@ -90,6 +90,14 @@ fn compare(path: &mut Vec<Step>, before: &Value, after: &Value, found: &mut Vec<
     for key in keys {
         path.push(if is_list { Step::Item(key.clone()) } else { Step::Field(key.clone()) });
         let (a, b) = (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
+        // Of a part that both have, what one does not say is what it is by default.
+        let default = normal::default_of(key, if a.is_null() { b } else { a });
+        let default = default.filter(|_| before.is_object() && after.is_object() && !is_list);
+        let (a, b) = match (&default, a, b) {
+            (Some(default), Value::Null, b) => (default, b),
+            (Some(default), a, Value::Null) => (a, default),
+            _ => (a, b),
+        };
         // Of a variable there is only one thing to say.
         if is_list && matches!(path.iter().rev().nth(1), Some(Step::Field(list)) if list == "environment") {
             if a != b {
@@ -192,6 +200,22 @@ mod tests {
                 "~ containerDefinitions[app].image: r/app@sha256:aa -> r/app@sha256:bb",
                 "+ inventedField.x: 1",
                 "~ memory: 512 -> 1024",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_shown_as_what_it_is_by_default() {
+        let mut changed = written();
+        changed["containerDefinitions"][0]["healthCheck"]["interval"] = json!(10);
+        changed["containerDefinitions"][0]["readonlyRootFilesystem"] = json!(true);
+        changed["containerDefinitions"][0]["restartPolicy"] = json!({"enabled": true});
+        assert_eq!(
+            told(&described(), &changed),
+            [
+                "~ containerDefinitions[app].healthCheck.interval: 30 -> 10",
+                "~ containerDefinitions[app].readonlyRootFilesystem: false -> true",
+                "+ containerDefinitions[app].restartPolicy.enabled: true",
             ]
         );
     }

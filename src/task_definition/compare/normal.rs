@@ -49,6 +49,29 @@ const SETS: [&str; 9] = [
 /// Booleans that are true where nothing is said; the others are false, and DescribeTaskDefinition spells them out.
 const TRUE_BY_DEFAULT: [&str; 1] = ["essential"];
 
+/// What a field is that is not said, beside what it is on the other side.
+pub(super) fn default_of(field: &str, other: &Value) -> Option<Value> {
+    let default = match (field, other) {
+        (_, Value::Bool(true)) if !TRUE_BY_DEFAULT.contains(&field) => json!(false),
+        ("interval", Value::Number(_)) => json!(30),
+        ("timeout", Value::Number(_)) => json!(5),
+        ("retries", Value::Number(_)) => json!(3),
+        ("startPeriod", Value::Number(_)) => json!(0),
+        ("restartAttemptPeriod", _) => json!(300),
+        ("minimumHealthyPercent", _) => json!(100),
+        ("maximumPercent", _) => json!(200),
+        ("strategy", Value::String(_)) => json!("ROLLING"),
+        ("bakeTimeInMinutes", _) => json!(0),
+        ("assignPublicIp" | "transitEncryption", _) => json!("DISABLED"),
+        ("cpuArchitecture", _) => json!("X86_64"),
+        ("operatingSystemFamily", _) => json!("LINUX"),
+        ("rootDirectory", _) => json!("/"),
+        ("versionConsistency", _) => json!("enabled"),
+        _ => return None,
+    };
+    Some(default)
+}
+
 /// Whether the items of a list are told by name.
 pub(super) fn is_named_list(name: &str) -> bool {
     NAMED.iter().any(|(list, _)| *list == name)
