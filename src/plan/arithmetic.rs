@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::event::RolloutForecast;
+use crate::rollout::bounds;
 use crate::task_definition::TaskDefinition;
 
 /// From the decision to start a task to RUNNING, in seconds: its network interface, pulling its image. No rule of AWS:
@@ -45,26 +46,15 @@ pub struct Rolling<'a> {
 
 /// The bounds within which ECS replaces tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bounds {
-    /// `ceil(desired * minimumHealthyPercent / 100)`
-    pub(super) floor: u32,
-    /// `floor(desired * maximumPercent / 100)`
-    pub(super) ceiling: u32,
+struct Bounds {
+    floor: u32,
+    ceiling: u32,
 }
 
 impl Bounds {
-    pub(super) fn of(desired: u32, minimum_healthy_percent: u32, maximum_percent: u32) -> Self {
-        let desired = u64::from(desired);
-        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        Self {
-            floor: small((desired * u64::from(minimum_healthy_percent)).div_ceil(100)),
-            ceiling: small(desired * u64::from(maximum_percent) / 100),
-        }
-    }
-
-    /// Neither a start nor a stop is allowed, so that ECS would wait for ever.
-    pub(super) fn block(self, desired: u32) -> bool {
-        desired > 0 && self.ceiling <= desired && self.floor >= desired
+    fn of(desired: u32, minimum_healthy_percent: u32, maximum_percent: u32) -> Self {
+        let (floor, ceiling) = bounds(desired, minimum_healthy_percent, maximum_percent);
+        Self { floor, ceiling }
     }
 
     /// How many new tasks start at first, and in how many batches all of them do.
@@ -124,7 +114,7 @@ pub fn forecast(rolling: &Rolling<'_>) -> Option<RolloutForecast> {
     let bake = minutes(configuration.get("bakeTimeInMinutes"), 0);
     let percent =
         |name: &str, default| u32::try_from(number(configuration.get(name), default)).unwrap_or(u32::MAX);
-    let (bounds, at_a_time, batches, baked): (Bounds, u32, u32, Range) = match strategy {
+    let (limits, at_a_time, batches, baked): (Bounds, u32, u32, Range) = match strategy {
         "BLUE_GREEN" | "LINEAR" | "CANARY" => {
             let shift = match strategy {
                 "LINEAR" => {
@@ -142,14 +132,14 @@ pub fn forecast(rolling: &Rolling<'_>) -> Option<RolloutForecast> {
                 _ => (0, 0),
             };
             because.push(format!("a bake time of {}", told(bake)));
-            let bounds = Bounds { floor: desired, ceiling: desired.saturating_mul(2) };
-            (bounds, desired, 1, (shift.0 + bake, shift.1 + bake))
+            let limits = Bounds { floor: desired, ceiling: desired.saturating_mul(2) };
+            (limits, desired, 1, (shift.0 + bake, shift.1 + bake))
         }
         _ => {
-            let bounds =
+            let limits =
                 Bounds::of(desired, percent("minimumHealthyPercent", 100), percent("maximumPercent", 200));
-            let (first, batches) = bounds.batches(desired);
-            (bounds, first, batches, (0, 0))
+            let (first, batches) = limits.batches(desired);
+            (limits, first, batches, (0, 0))
         }
     };
     if configuration.get("lifecycleHooks").and_then(Value::as_array).is_some_and(|hooks| !hooks.is_empty()) {
@@ -163,8 +153,8 @@ pub fn forecast(rolling: &Rolling<'_>) -> Option<RolloutForecast> {
     Some(RolloutForecast {
         strategy: strategy.to_owned(),
         desired,
-        floor: bounds.floor,
-        ceiling: bounds.ceiling,
+        floor: limits.floor,
+        ceiling: limits.ceiling,
         at_a_time,
         batches,
         shortest_s: turns * start.0 + baked.0 + stop.0,
@@ -245,6 +235,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::rollout::is_blocked;
 
     fn definition(container: Value) -> TaskDefinition {
         TaskDefinition::from_value(json!({"family": "web", "containerDefinitions": [container]})).unwrap()
@@ -318,13 +309,13 @@ mod tests {
         fn every_setting_that_does_not_block_comes_to_an_end(
             desired in 1_u32..200, minimum in 0_u32..=100, maximum in 100_u32..=200
         ) {
-            let bounds = Bounds::of(desired, minimum, maximum);
-            let (at_a_time, batches) = bounds.batches(desired);
-            if bounds.block(desired) {
+            let limits = Bounds::of(desired, minimum, maximum);
+            let (at_a_time, batches) = limits.batches(desired);
+            if is_blocked(desired, minimum, maximum) {
                 prop_assert_eq!(at_a_time, 0);
             } else {
                 prop_assert!(at_a_time > 0 && u64::from(at_a_time) * u64::from(batches) >= u64::from(desired));
-                prop_assert!(bounds.floor <= desired && bounds.ceiling >= desired);
+                prop_assert!(limits.floor <= desired && limits.ceiling >= desired);
             }
         }
     }

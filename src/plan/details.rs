@@ -56,7 +56,7 @@ fn rollout(snapshot: &Snapshot, plan: &Plan, after: &LiveService) -> Option<Roll
     };
     configuration.insert("strategy".to_owned(), json!(after.strategy));
     configuration.insert("minimumHealthyPercent".to_owned(), json!(after.minimum_healthy_percent));
-    configuration.insert("maximumPercent".to_owned(), json!(after.maximum_percent));
+    configuration.insert("maximumPercent".to_owned(), json!(after.rules.maximum_percent));
     forecast(&Rolling {
         desired: after.service.desired_count,
         configuration: &configuration,

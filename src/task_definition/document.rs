@@ -156,9 +156,9 @@ impl TaskDefinition {
         units(self.document.get("memory")?, "gb").parse().ok()
     }
 
-    /// Whether each task has a network interface of its own.
-    pub fn is_awsvpc(&self) -> bool {
-        self.document.get("networkMode").and_then(Value::as_str) == Some("awsvpc")
+    /// `networkMode`; `bridge` where none is given, which is ECS's default on Linux.
+    pub fn network_mode(&self) -> &str {
+        self.document.get("networkMode").and_then(Value::as_str).unwrap_or("bridge")
     }
 
     /// Whether `requiresCompatibilities` names FARGATE.

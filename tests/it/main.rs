@@ -10,6 +10,7 @@
 mod canary;
 mod chaos;
 mod cli;
+mod corpus;
 #[cfg(target_os = "linux")]
 mod discard;
 mod e2e;
@@ -18,6 +19,7 @@ mod env_lifecycle;
 mod env_store;
 mod explain;
 mod images;
+mod kinds;
 mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
