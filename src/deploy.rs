@@ -156,6 +156,8 @@ async fn prepare<'a>(
         current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),
         changes: plan.changes.clone(),
         variables: plan.variables.clone(),
+        details: Some(Box::new(plan.details.clone())),
+        api_calls: context.aws.calls.counts().values().sum(),
     });
     step.finish();
     prepared.tell_what_is_there(&events);
@@ -264,7 +266,8 @@ impl Deployment<'_> {
             config: self.config,
             events: &self.events,
             board: &self.board,
-            before: &self.prepared.snapshot.live,
+            before: &self.plan.after,
+            attributes: &self.plan.attributes,
             before_definition: &self.prepared.snapshot.live_definition,
             definition: &self.plan.definition,
             action: &self.plan.action,

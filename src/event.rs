@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 mod logs;
 mod outcome;
 mod parts;
+mod plan;
 mod preflight;
 mod probe;
 mod variables;
@@ -25,6 +26,9 @@ pub use outcome::{
 pub use parts::{
     Blob, Change, DeploymentState, EnvFileReport, Role, RunStarted, Step, Stopped, StoppedContainer,
     TargetState, TaskState, Transfer,
+};
+pub use plan::{
+    AttributeChange, CostEstimate, Difference, DifferenceKind, ImageChange, PlanDetails, RolloutForecast,
 };
 pub use preflight::{CheckProblem, CheckReport, CheckResult, CheckSeverity, PreflightSummary};
 pub use probe::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow};
@@ -72,6 +76,12 @@ pub enum Event {
         /// What the containers of the configuration will have as environment; empty where nothing is said about it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         variables: Vec<ContainerVariables>,
+        /// Differences, arithmetic, cost and the calls that a deploy makes; absent where a service is set back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        details: Option<Box<PlanDetails>>,
+        /// Attempts at calls of AWS that this run had made when the plan was ready.
+        #[serde(default)]
+        api_calls: u64,
     },
     /// A check of a service was made before anything is changed.
     Checked(CheckReport),
@@ -81,6 +91,15 @@ pub enum Event {
     EnvFileChecked(EnvFileCheck),
     /// Variables of a container, where they are compared and not deployed (`env diff`).
     EnvCompared(ContainerVariables),
+    /// Two task definitions were compared (`diff`).
+    DefinitionsCompared {
+        /// `file`, `live (web:7)`, `web:7`.
+        from: String,
+        /// The same.
+        to: String,
+        /// Empty where they run alike.
+        differences: Vec<Difference>,
+    },
     /// A file was written on this machine.
     FileWritten {
         /// Its path.

@@ -21,6 +21,7 @@
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
 //! | [`github`] | what only GitHub Actions knows |
 //! | [`task_definition`] | the JSON document: load, edit, compare |
+//! | [`service_definition`] | a service's attributes as a file, and what UpdateService would change |
 //! | [`roll_out`] | from the update of a service to a verdict, and putting it back |
 //! | [`rollout`] | the watcher: observation, state machine, findings, zero downtime |
 //! | [`aws`] | SDK clients; AWS's answers to our values and back |
@@ -51,6 +52,7 @@ pub mod report;
 pub mod roll_out;
 pub mod rollout;
 pub mod secret;
+pub mod service_definition;
 pub mod shape;
 pub mod state;
 pub mod targets;

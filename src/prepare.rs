@@ -2,17 +2,20 @@
 //! files, looking at AWS and the registry; then pushing and uploading.
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
-use crate::aws::Aws;
+use crate::aws::{Aws, LiveService};
 use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
 use crate::emit::Emitter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Transfer};
 use crate::image::{Destination, OpenImage, Progress, Reference, Registries, push, settle, survey};
 use crate::logins::Workbench;
-use crate::plan::{EnvFileFacts, ImageFacts, Snapshot, check_platform};
+use crate::plan::{EnvFileFacts, ImageFacts, Prices, Snapshot, TargetGroupTimes, check_platform};
+use crate::service_definition::ServiceDefinition;
 use crate::targets::{Target, create_missing, look, open_options};
 use crate::task_definition::{TaskDefinition, from_file};
 
@@ -22,6 +25,9 @@ use env_files::{EnvFiles, read_env_files};
 pub use env_files::{
     gather_env_files, keep_env_files, read_stored, stored, upload_env_file, upload_env_files,
 };
+
+/// How long the times of target groups are waited for.
+const FORECAST_LIMIT: Duration = Duration::from_secs(3);
 
 /// One service, ready to be planned and sent.
 pub struct Prepared {
@@ -51,6 +57,14 @@ impl Prepared {
             TaskDefinitionSource::File(path) => Some(from_file(path)?),
             TaskDefinitionSource::Live => None,
         };
+        let service_definition = match &service.service_definition {
+            Some(path) => Some(service_definition(service, path)?),
+            None => None,
+        };
+        let prices = match &config.prices {
+            Some(path) => Prices::from_file(path)?,
+            None => Prices::built_in()?,
+        };
         let files = read_env_files(config, service, events)?;
         let owner = config.env_store.as_ref().and_then(|store| store.owner.clone());
         let needs_account = !files.is_empty();
@@ -62,7 +76,8 @@ impl Prepared {
             }
         };
         let live = live_state(config, service, aws, from_file);
-        let ((live, live_definition, base, latest), account) = tokio::try_join!(live, account)?;
+        let (LiveState { live, live_definition, base, latest, target_groups }, account) =
+            tokio::try_join!(live, account)?;
         let partition = live.task_definition.split(':').nth(1).unwrap_or("aws").to_owned();
 
         let images = Images { base: &base, running: &live_definition, aws, workbench, registries, events };
@@ -89,14 +104,31 @@ impl Prepared {
 
         let mut facts = Vec::new();
         let mut open = HashMap::new();
+        let mut image_calls = Vec::new();
         for (fact, opened) in images {
+            if let Some((_, targets)) = opened.as_ref().filter(|_| fact.ours && !fact.present) {
+                image_calls.extend(targets.iter().flat_map(push_calls));
+            }
             if let Some(opened) = opened {
                 open.insert(fact.container.clone(), opened);
             }
             facts.push(fact);
         }
-        let snapshot =
-            Snapshot { live, live_definition, base, latest, images: facts, env_files, base_is_live, stored };
+        let snapshot = Snapshot {
+            live,
+            live_definition,
+            base,
+            latest,
+            images: facts,
+            image_calls,
+            env_files,
+            base_is_live,
+            service_definition,
+            target_groups,
+            region: aws.region.clone(),
+            prices,
+            stored,
+        };
         Ok(Self { snapshot, images: open, account })
     }
 
@@ -133,7 +165,62 @@ impl Prepared {
     }
 }
 
-type LiveState = (crate::aws::LiveService, TaskDefinition, TaskDefinition, Option<(String, TaskDefinition)>);
+/// What a plan starts from.
+struct LiveState {
+    live: LiveService,
+    live_definition: TaskDefinition,
+    /// The base of the new revision.
+    base: TaskDefinition,
+    /// The newest revision of its family.
+    latest: Option<(String, TaskDefinition)>,
+    target_groups: Vec<TargetGroupTimes>,
+}
+
+/// What a plan calls the push to a target.
+fn push_calls(target: &Target) -> impl Iterator<Item = String> + use<> {
+    let create = target.create.is_some().then_some("ecr:CreateRepository");
+    let push = if target.destination.repository.is_ecr().is_some() { "ecr push" } else { "registry push" };
+    create.into_iter().chain([push]).map(str::to_owned)
+}
+
+/// The file with the service's attributes, which must be of this service.
+fn service_definition(service: &ServiceConfig, path: &Path) -> Result<ServiceDefinition> {
+    let definition = ServiceDefinition::from_file(path)?;
+    let name = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+    match &definition.name {
+        Some(other) if name(other) != name(&service.service) => Err(Error::usage(format!(
+            "{}: it is of the service {}, and {} deploys {}",
+            path.display(),
+            name(other),
+            service.name,
+            name(&service.service)
+        ))
+        .hint("Correct `service_definition` or `service`, or remove the name from the file.")),
+        _ => Ok(definition),
+    }
+}
+
+/// The times of target groups, for the forecast alone: a missing permission or a slow answer keeps nothing from being
+/// planned.
+async fn target_group_times(aws: &Aws, live: &LiveService) -> Vec<TargetGroupTimes> {
+    let arns: Vec<String> = live.target_groups.iter().map(|group| group.arn.clone()).collect();
+    if arns.is_empty() {
+        return Vec::new();
+    }
+    let delays = join_all(arns.iter().map(|arn| aws.deregistration_delay(arn)));
+    let asked = async { tokio::join!(aws.target_group_settings(&arns), delays) };
+    let Ok((Ok(settings), delays)) = tokio::time::timeout(FORECAST_LIMIT, asked).await else {
+        return Vec::new();
+    };
+    let delays: HashMap<&String, Option<u64>> =
+        arns.iter().zip(delays.into_iter().map(|delay| delay.ok().flatten())).collect();
+    let times = settings.iter().map(|(arn, check)| TargetGroupTimes {
+        interval: u64::from(check.interval),
+        healthy_threshold: u64::from(check.healthy_threshold),
+        deregistration_delay: delays.get(arn).copied().flatten(),
+    });
+    times.collect()
+}
 
 /// The service, the revision it runs, the base of the new one, and the newest of its family.
 async fn live_state(
@@ -152,33 +239,35 @@ async fn live_state(
     let family = from_file.as_ref().map(|definition| definition.family().to_owned());
     let newest_of = |family: String| async move { aws.describe_task_definition(&family).await };
     let live = async {
-        let live = aws.describe_service(&config.cluster, &service.service).await?.ok_or_else(missing)?;
-        let (_, definition) =
-            aws.describe_task_definition(&live.task_definition).await?.ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Preflight,
-                    format!(
-                        "the task definition {} of service {} cannot be found",
-                        live.task_definition, live.name
-                    ),
-                )
-            })?;
-        Ok::<_, Error>((live, definition))
+        let live = aws.describe_whole_service(&config.cluster, &service.service).await?;
+        let live = live.ok_or_else(missing)?;
+        let described = aws.describe_task_definition(&live.task_definition);
+        let (described, groups) = tokio::join!(described, target_group_times(aws, &live));
+        let (_, definition) = described?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Preflight,
+                format!(
+                    "the task definition {} of service {} cannot be found",
+                    live.task_definition, live.name
+                ),
+            )
+        })?;
+        Ok::<_, Error>((live, definition, groups))
     };
     // With a file the family is known beforehand, so that the two look-ups overlap.
-    let (live, definition, base, latest) = match from_file {
+    let (live, live_definition, target_groups, base, latest) = match from_file {
         Some(base) => {
             let family = family.unwrap_or_default();
-            let ((live, definition), latest) = tokio::try_join!(live, newest_of(family))?;
-            (live, definition, base, latest)
+            let ((live, definition, groups), latest) = tokio::try_join!(live, newest_of(family))?;
+            (live, definition, groups, base, latest)
         }
         None => {
-            let (live, definition) = live.await?;
+            let (live, definition, groups) = live.await?;
             let latest = newest_of(definition.family().to_owned()).await?;
-            (live, definition.clone(), definition, latest)
+            (live, definition.clone(), groups, definition, latest)
         }
     };
-    Ok((live, definition, base, latest))
+    Ok(LiveState { live, live_definition, base, latest, target_groups })
 }
 
 /// What looking at images takes.

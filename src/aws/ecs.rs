@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_ecs::types as sdk;
 use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::try_join_all;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::clients::Aws;
 use super::error::aws_error;
@@ -39,6 +39,8 @@ pub struct LiveService {
     /// The target groups of its load balancers between which a strategy shifts traffic: the one that
     /// `target_groups` names, and the other (facts 4.3).
     pub alternate_target_groups: Vec<(String, String)>,
+    /// The service as DescribeServices shows it; empty where only a rollout is watched.
+    pub document: Map<String, Value>,
     /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     pub controller: String,
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
@@ -48,6 +50,34 @@ pub struct LiveService {
 }
 
 impl LiveService {
+    /// As it will be after an update that makes its document this one, as far as a plan and a rollout depend on it.
+    #[must_use]
+    pub fn becoming(&self, document: Map<String, Value>) -> Self {
+        let configuration = document.get("deploymentConfiguration");
+        let part = |name: &str| configuration.and_then(|configuration| configuration.get(name));
+        let percent = |name: &str, now: u32| {
+            part(name).and_then(Value::as_u64).and_then(|value| u32::try_from(value).ok()).unwrap_or(now)
+        };
+        let desired = document.get("desiredCount").and_then(Value::as_u64);
+        let desired = desired.and_then(|count| u32::try_from(count).ok());
+        let grace = document.get("healthCheckGracePeriodSeconds").and_then(Value::as_u64);
+        Self {
+            minimum_healthy_percent: percent("minimumHealthyPercent", self.minimum_healthy_percent),
+            rules: Rules {
+                maximum_percent: percent("maximumPercent", self.rules.maximum_percent),
+                ..self.rules.clone()
+            },
+            strategy: part("strategy").and_then(Value::as_str).unwrap_or(&self.strategy).to_owned(),
+            health_check_grace_period: grace.map_or(self.health_check_grace_period, Duration::from_secs),
+            service: Service {
+                desired_count: desired.unwrap_or(self.service.desired_count),
+                ..self.service.clone()
+            },
+            document,
+            ..self.clone()
+        }
+    }
+
     /// Its deployments are seen whole only as service deployments: they go through stages, or may be paused.
     pub fn has_stages(&self) -> bool {
         self.is_native() || self.has_lifecycle_hooks
@@ -72,6 +102,32 @@ impl Aws {
     /// [`ErrorKind::Aws`]; [`ErrorKind::Preflight`] where the cluster does not exist.
     pub async fn describe_service(&self, cluster: &str, service: &str) -> Result<Option<LiveService>> {
         Ok(self.describe_services(cluster, vec![service.to_owned()]).await?.into_iter().next())
+    }
+
+    /// The same with [`LiveService::document`].
+    ///
+    /// # Errors
+    /// As [`Aws::describe_service`].
+    pub async fn describe_whole_service(&self, cluster: &str, service: &str) -> Result<Option<LiveService>> {
+        let raw = RawResponse::default();
+        let answer = self
+            .ecs
+            .describe_services()
+            .cluster(cluster)
+            .services(service)
+            .customize()
+            .interceptor(raw.clone())
+            .send()
+            .await
+            .map_err(|error| aws_error("ecs:DescribeServices", &format!("{cluster}/{service}"), error))?;
+        let Some(found) = answer.services.and_then(|services| services.into_iter().next()) else {
+            return Ok(None);
+        };
+        let document = match raw.json()?.pointer_mut("/services/0").map(Value::take) {
+            Some(Value::Object(document)) => document,
+            _ => Map::new(),
+        };
+        Ok(Some(LiveService { document, ..live_service(found) }))
     }
 
     /// At most [`SERVICES_PER_CALL`] services; those that the cluster does not have are left out.
@@ -279,6 +335,7 @@ pub(super) fn live_service(found: sdk::Service) -> LiveService {
     let (minimum, maximum) = if daemon { (0, 100) } else { (100, 200) };
     LiveService {
         name: found.service_name.unwrap_or_default(),
+        document: Map::new(),
         task_definition: found.task_definition.unwrap_or_default(),
         minimum_healthy_percent: percent(
             configuration.as_ref().and_then(|configuration| configuration.minimum_healthy_percent),
@@ -457,6 +514,7 @@ impl LiveService {
         };
         Self {
             name: "web".to_owned(),
+            document: Map::new(),
             task_definition: deployments
                 .first()
                 .map(|(revision, _)| (*revision).to_owned())

@@ -5,12 +5,15 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use backon::{ExponentialBuilder, Retryable};
+use serde_json::{Map, Value, json};
 
 use super::clients::Aws;
 use super::ecs::{LiveService, live_service};
 use super::error::aws_error;
+use super::raw::replace_body;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often a call is sent whose answers are lost and that was not carried out.
@@ -54,8 +57,24 @@ impl Aws {
         force: bool,
         known: &[String],
     ) -> Result<Updated> {
+        self.update_service_and(cluster, service, task_definition, force, known, &Map::new()).await
+    }
+
+    /// The same, with attributes of the service in the same call, whatever they are: the JSON goes out as it is.
+    ///
+    /// # Errors
+    /// As [`Aws::update_service`].
+    pub async fn update_service_and(
+        &self,
+        cluster: &str,
+        service: &str,
+        task_definition: &str,
+        force: bool,
+        known: &[String],
+        attributes: &Map<String, Value>,
+    ) -> Result<Updated> {
         let patience = || ExponentialBuilder::default().with_jitter().with_max_times(5);
-        let once = || self.update_once(cluster, service, task_definition, force);
+        let once = || self.update_once(cluster, service, task_definition, force, attributes);
         let made_by_us = |live: &LiveService| {
             let mut new =
                 live.service.deployments.iter().filter(|deployment| !known.contains(&deployment.id));
@@ -98,14 +117,36 @@ impl Aws {
         call.send().await.map(|_| ()).map_err(|error| aws_error("ecs:UpdateService", &place, error))
     }
 
+    /// Sets attributes of a service that start no deployment (facts 3.4); doing so twice does no harm.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`].
+    pub async fn adjust_service(
+        &self,
+        cluster: &str,
+        service: &str,
+        attributes: &Map<String, Value>,
+    ) -> Result<()> {
+        let body = json!({"cluster": cluster, "service": service});
+        let call = self.ecs.update_service().cluster(cluster).service(service).customize();
+        let call = call.mutate_request(body_with(body, attributes));
+        let place = format!("{cluster}/{service}");
+        call.send().await.map(|_| ()).map_err(|error| aws_error("ecs:UpdateService", &place, error))
+    }
+
     async fn update_once(
         &self,
         cluster: &str,
         service: &str,
         task_definition: &str,
         force: bool,
+        attributes: &Map<String, Value>,
     ) -> Result<Updated, Failed> {
         let alone = aws_sdk_ecs::config::Config::builder().retry_config(RetryConfig::disabled());
+        let mut body = json!({"cluster": cluster, "service": service, "taskDefinition": task_definition});
+        if force {
+            body["forceNewDeployment"] = json!(true);
+        }
         let call = self
             .ecs
             .update_service()
@@ -114,7 +155,8 @@ impl Aws {
             .task_definition(task_definition)
             .set_force_new_deployment(force.then_some(true))
             .customize()
-            .config_override(alone);
+            .config_override(alone)
+            .mutate_request(body_with(body, attributes));
         let answer = call.send().await.map_err(|error| Failed {
             unclear: is_unclear(&error),
             throttled: error.code().is_some_and(|code| code.contains("Throttling")),
@@ -134,6 +176,24 @@ impl Aws {
             )
         })?;
         Ok(Updated { deployment_id, live })
+    }
+}
+
+/// Puts attributes beside what the call says; where there are none the request stays as the SDK made it.
+fn body_with(
+    mut body: Value,
+    attributes: &Map<String, Value>,
+) -> impl Fn(&mut Request) + Send + Sync + 'static {
+    let wanted = !attributes.is_empty();
+    if let Value::Object(body) = &mut body {
+        for (name, value) in attributes {
+            body.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    move |request| {
+        if wanted {
+            replace_body(request, &body);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use landfall_envfile::Policy;
 
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
 use super::logs_args::LogsArgs;
+use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::{PushArgs, PushCommandArgs};
 use super::rollout_args::RolloutArgs;
 use super::service_args::{ContinueArgs, RollbackArgs, StatusArgs};
@@ -69,6 +70,10 @@ pub enum Command {
     Env(EnvArgs),
     /// Delete what no revision of the services needs any more: env files in the store
     Prune(PruneArgs),
+    /// Print the task definition that a deployment would register, as JSON
+    Render(RenderArgs),
+    /// Compare two task definitions: what would be registered, what a service runs, any revision
+    Diff(DiffArgs),
     /// Show how services stand: deployments, tasks, targets and the newest events
     Status(StatusArgs),
     /// Set services back to the revision that was last good, or to one that is named, and watch them
@@ -127,6 +132,9 @@ pub struct DeployArgs {
     /// With --dry-run: exit 10 when there is something to do
     #[arg(long, requires = "dry_run")]
     pub detailed_exitcode: bool,
+    /// Prices for the cost in the plan: a JSON file [default: a table that comes with Landfall]
+    #[arg(long, env = "LANDFALL_PRICES", value_name = "FILE", value_parser = path)]
+    pub prices: Option<PathBuf>,
     /// Run against an embedded stand-in of AWS, in this scenario (`landfall sandbox --list`)
     #[arg(long, value_name = "SCENARIO", num_args = 0..=1, require_equals = true, default_missing_value = "healthy")]
     pub sandbox: Option<String>,
@@ -205,7 +213,11 @@ impl DeployArgs {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name.
     pub fn overrides(&self, global: &Global) -> Result<Overrides> {
-        let known = Overrides { push: self.push.overrides()?, ..self.service.over(&self.services, global)? };
+        let known = Overrides {
+            push: self.push.overrides()?,
+            prices: given_path(&self.prices),
+            ..self.service.over(&self.services, global)?
+        };
         Ok(self.preflight.over(self.rollout.over(known)))
     }
 }

@@ -5,6 +5,7 @@ mod env_args;
 mod environment;
 mod interrupt;
 mod logs_args;
+mod plan_args;
 mod push_args;
 mod rollout_args;
 mod run;

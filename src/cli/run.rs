@@ -13,6 +13,7 @@ use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPus
 use super::environment::Environment;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
+use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use super::verify_args::VerifyArgs;
@@ -53,6 +54,8 @@ pub fn run() -> ExitCode {
             },
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
             Command::Verify(args) => verify(args, &cli.global, &environment).await,
+            Command::Render(args) => render(args, &cli.global, &environment).await,
+            Command::Diff(args) => diff(args, &cli.global, &environment).await,
             Command::Status(args) => status(args, &cli.global, &environment).await,
             Command::Rollback(args) => rollback(args, &cli.global, &environment).await,
             Command::Explain(args) => explain(args, &cli.global, &environment),
@@ -207,6 +210,44 @@ async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment
             detailed_exitcode: args.detailed_exitcode,
         };
         commands::env_diff(job, events, interrupt).await
+    });
+    Ok(state.await?.exit_code())
+}
+
+/// Standard output is for the document alone.
+async fn render(args: &RenderArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let mut rendered = None;
+    let sinks = sinks_with(global, environment, false)?;
+    let state = reported(sinks, global, environment, async |events, interrupt| {
+        let job = commands::RenderJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            workbench: environment.workbench(false),
+            show_values: args.show_values,
+        };
+        rendered = commands::render(job, events, interrupt).await?;
+        Ok(())
+    });
+    let code = state.await?.exit_code();
+    if let Some(document) = rendered.filter(|_| code == 0) {
+        let text = serde_json::to_string_pretty(&document)
+            .map_err(|error| Error::internal("cannot write the task definition").source(error))?;
+        print(&format!("{text}\n"))?;
+    }
+    Ok(code)
+}
+
+async fn diff(args: &DiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        let job = commands::DiffJob {
+            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            aws: aws_settings(environment),
+            workbench: environment.workbench(false),
+            from: args.from.parse()?,
+            to: args.to.parse()?,
+            detailed_exitcode: args.detailed_exitcode,
+        };
+        commands::diff(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
 }

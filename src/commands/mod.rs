@@ -2,11 +2,13 @@
 
 mod continue_;
 mod deploy;
+mod diff;
 mod env;
 mod explain;
 mod logs;
 mod prune;
 mod push;
+mod render;
 mod rollback;
 mod sandbox;
 mod status;
@@ -14,6 +16,7 @@ mod verify;
 
 pub use continue_::{ContinueJob, continue_paused};
 pub use deploy::{DeployRequest, aws_settings, deploy};
+pub use diff::{DiffJob, diff};
 pub use env::{
     EnvCheckJob, EnvDiffJob, EnvPullJob, EnvPushJob, check as env_check, diff as env_diff, pull as env_pull,
     push as env_push,
@@ -22,6 +25,7 @@ pub use explain::{explain, write_checks, write_pages};
 pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
+pub use render::{RenderJob, render};
 pub use rollback::{RollbackJob, rollback};
 pub use sandbox::{how_to_use, scenarios, start_sandbox};
 pub use status::{StatusJob, status};

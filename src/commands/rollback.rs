@@ -15,6 +15,7 @@ use crate::event::{Change, Event, RunStarted, Step, Verdict};
 use crate::plan::{Action, check_service, short};
 use crate::roll_out::{RollOut, last_good};
 use crate::rollout::Board;
+use crate::service_definition::ServiceUpdate;
 use crate::task_definition::TaskDefinition;
 
 /// What is asked of `landfall rollback`.
@@ -108,6 +109,8 @@ async fn plan(job: &RollbackJob, config: &ServiceConfig, aws: &Aws, events: &Emi
         current_task_definition: Some(live.task_definition.clone()),
         changes: if action == Action::Update { vec![change] } else { Vec::new() },
         variables: Vec::new(),
+        details: None,
+        api_calls: aws.calls.counts().values().sum(),
     });
     step.finish();
     // What has been set back is not set forth again by itself.
@@ -134,6 +137,7 @@ impl Planned {
             events: &self.events,
             board: &self.board,
             before: &self.live,
+            attributes: &ServiceUpdate::default(),
             before_definition: &self.running,
             definition: &self.definition,
             action: &self.action,

@@ -42,6 +42,11 @@ pub struct ServiceEntry {
     pub service: Option<String>,
     /// A JSON or YAML file, relative to this one; default: the revision that the service runs.
     pub task_definition: Option<String>,
+    /// A JSON or YAML file with the service's attributes, relative to this one; default: they stay as they are.
+    pub service_definition: Option<String>,
+    /// Whether the `desiredCount` of `service_definition` is set; default: it is left to whoever scales the service.
+    #[serde(default)]
+    pub desired_count: DesiredCountEntry,
     /// Containers of the task definition, by name.
     #[serde(default)]
     pub containers: IndexMap<String, ContainerEntry>,
@@ -68,9 +73,6 @@ pub struct ServiceEntry {
     /// Requests that go on throughout the rollout, to prove that none is lost.
     #[schemars(with = "Option<ProbeEntry>")]
     pub probe: Option<Spanned<ProbeEntry>>,
-    /// Reserved.
-    #[schemars(skip)]
-    pub service_definition: Option<Spanned<serde_json::Value>>,
     /// Reserved.
     #[schemars(skip)]
     pub before: Option<Spanned<serde_json::Value>>,
@@ -121,6 +123,17 @@ impl Scalar {
     pub(super) fn text_mut(&mut self) -> &mut String {
         &mut self.0
     }
+}
+
+/// Who says how many tasks there are.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DesiredCountEntry {
+    /// Auto scaling, or a person: a deployment leaves it.
+    #[default]
+    Leave,
+    /// `desiredCount` of the service definition.
+    FromFile,
 }
 
 /// When the rollout is over.
@@ -219,8 +232,8 @@ impl ConfigFile {
 }
 
 fn service_texts(entry: &mut ServiceEntry) -> impl Iterator<Item = &mut String> {
-    let ServiceEntry { service, task_definition, wait, containers, probe, .. } = entry;
-    let own = [service, task_definition, &mut wait.timeout, &mut wait.stall_timeout];
+    let ServiceEntry { service, task_definition, service_definition, wait, containers, probe, .. } = entry;
+    let own = [service, task_definition, service_definition, &mut wait.timeout, &mut wait.stall_timeout];
     let probe = probe.iter_mut().flat_map(|probe| probe.value.texts());
     own.into_iter().flatten().chain(probe).chain(containers.values_mut().flat_map(container_texts))
 }
@@ -245,11 +258,7 @@ fn place_of(path: &Path, text: &str, expression: &str) -> String {
 }
 
 fn refuse_reserved(path: &Path, entry: &ServiceEntry) -> Result<()> {
-    let reserved = [
-        ("service_definition", &entry.service_definition),
-        ("before", &entry.before),
-        ("after", &entry.after),
-    ];
+    let reserved = [("before", &entry.before), ("after", &entry.after)];
     for (key, value) in reserved {
         if let Some(value) = value {
             return Err(Error::usage(format!(
@@ -309,7 +318,7 @@ pub(crate) fn yaml_error(path: &Path, error: &YamlError) -> Error {
     }
 }
 
-const RESERVED: [&str; 3] = ["service_definition", "before", "after"];
+const RESERVED: [&str; 2] = ["before", "after"];
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::{
-    ConfigFile, ContainerEntry, FirstFailureEntry, InterruptEntry, RollbackEntry, ServiceEntry, parse,
+    ConfigFile, ContainerEntry, DesiredCountEntry, FirstFailureEntry, InterruptEntry, RollbackEntry,
+    ServiceEntry, parse,
 };
 use landfall_envfile::{Options, Policy};
 
@@ -38,6 +39,8 @@ pub struct Overrides {
     pub service: Option<String>,
     /// Task-definition file, relative to the working directory.
     pub task_definition: Option<PathBuf>,
+    /// A price table of one's own, relative to the working directory.
+    pub prices: Option<PathBuf>,
     /// The container that `from`, `images`, `env_file`, `environment` and `secrets` are for.
     pub container: Option<String>,
     /// Where the image comes from.
@@ -182,7 +185,13 @@ fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Result<Config>
         .into_iter()
         .map(|(name, entry)| service(name, entry, base, policy, overrides))
         .collect::<Result<Vec<_>>>()?;
-    let config = Config { region: overrides.region.clone().or(file.region), cluster, env_store, services };
+    let config = Config {
+        region: overrides.region.clone().or(file.region),
+        cluster,
+        env_store,
+        prices: overrides.prices.clone(),
+        services,
+    };
     if !overrides.only_images {
         check(&config)?;
     }
@@ -233,6 +242,8 @@ fn service(
         on_conflict: overrides.on_conflict.unwrap_or(entry.on_conflict),
         service: overrides.service.clone().or(entry.service).unwrap_or_else(|| name.clone()),
         task_definition,
+        service_definition: entry.service_definition.map(|path| base.join(path)),
+        desired_count_from_file: entry.desired_count == DesiredCountEntry::FromFile,
         containers,
         wait_for: overrides.wait_for.unwrap_or(entry.wait.wait_for),
         timeout,

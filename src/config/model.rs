@@ -22,6 +22,8 @@ pub struct Config {
     pub cluster: String,
     /// Where `.env` files go.
     pub env_store: Option<EnvStore>,
+    /// A price table of one's own, for the cost in a plan.
+    pub prices: Option<PathBuf>,
     /// In the order of the file; never empty.
     pub services: Vec<ServiceConfig>,
 }
@@ -48,6 +50,10 @@ pub struct ServiceConfig {
     pub service: String,
     /// What the new revision is made from.
     pub task_definition: TaskDefinitionSource,
+    /// A file with the service's attributes; `None` leaves them as they are.
+    pub service_definition: Option<PathBuf>,
+    /// Whether `desiredCount` of that file counts; otherwise it is left to whoever scales the service.
+    pub desired_count_from_file: bool,
     /// The containers to edit.
     pub containers: Vec<ContainerConfig>,
     /// When to stop waiting.

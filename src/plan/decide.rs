@@ -4,15 +4,17 @@ use std::collections::HashSet;
 
 use landfall_envfile::FARGATE_FILES;
 
+use super::details;
 use super::snapshot::{EnvFileFacts, ImageFacts, Snapshot};
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig};
 use crate::envfile::{Content, Sources, compare};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Change, ContainerVariables};
+use crate::event::{Change, ContainerVariables, Difference, PlanDetails};
 use crate::image::Variant;
 use crate::rollout::{Deployment, bounds, is_blocked};
 use crate::secret::Secret;
+use crate::service_definition::{ServiceUpdate, overlaid, service_update};
 use crate::task_definition::{EnvFileSlot, TaskDefinition, differences};
 use crate::wording;
 
@@ -27,10 +29,16 @@ pub struct Plan {
     pub revision: Revision,
     /// What happens to the service.
     pub action: Action,
+    /// The attributes of the service that change in the same call.
+    pub attributes: ServiceUpdate,
+    /// The service as it will be, as far as that is known beforehand.
+    pub after: LiveService,
     /// For people; empty when there is nothing to do.
     pub changes: Vec<Change>,
     /// What the containers of the configuration will have as environment.
     pub variables: Vec<ContainerVariables>,
+    /// Differences, arithmetic, cost, calls.
+    pub details: PlanDetails,
 }
 
 /// Where the revision comes from.
@@ -55,6 +63,8 @@ pub enum Action {
     /// One `UpdateService` that forces a new deployment: the wanted revision is set already, but ECS has
     /// failed its deployment, and the same revision alone starts nothing (facts 3.4).
     Redeploy,
+    /// One `UpdateService` of attributes that start no deployment: there is no rollout to follow.
+    Adjust,
 }
 
 /// Decides what a run does for one service.
@@ -63,7 +73,12 @@ pub enum Action {
 /// [`ErrorKind::Preflight`] where the service or the image cannot be deployed, [`ErrorKind::Usage`]
 /// where the configuration names a container that is not there.
 pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
-    check_service(&snapshot.live)?;
+    let attributes = match &snapshot.service_definition {
+        Some(file) => service_update(file, &snapshot.live.document, config.desired_count_from_file)?,
+        None => ServiceUpdate::default(),
+    };
+    let after = snapshot.live.becoming(overlaid(&snapshot.live.document, &attributes));
+    check_service(&after)?;
     let mut definition = snapshot.base.clone();
     for container in &config.containers {
         edit(&mut definition, container, snapshot)?;
@@ -76,13 +91,8 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
     check_network_mode(&snapshot.live, &definition)?;
 
     let live_arn = &snapshot.live.task_definition;
-    let mut changed_paths = differences(&snapshot.live_definition, &definition);
-    if snapshot.live_definition.family() != definition.family() {
-        changed_paths.push("family".to_owned());
-        changed_paths.sort();
-        changed_paths.dedup();
-    }
-    let revision = if changed_paths.is_empty() {
+    let different = differences(&snapshot.live_definition, &definition);
+    let revision = if different.is_empty() {
         Revision::Existing(live_arn.clone())
     } else {
         match &snapshot.latest {
@@ -92,10 +102,20 @@ pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
             _ => Revision::Register,
         }
     };
-    let action = if changed_paths.is_empty() { action_for_same(&snapshot.live) } else { Action::Update };
-    let changes = changes(snapshot, &revision, &action, &changed_paths);
+    let action = if different.is_empty() { action_for_same(&snapshot.live) } else { Action::Update };
+    let action = match action {
+        Action::Nothing if attributes.changes.is_empty() => Action::Nothing,
+        Action::Nothing if !attributes.starts_deployment() => Action::Adjust,
+        // What is under way is followed also after a call that starts nothing: its PRIMARY is the same.
+        Action::Nothing | Action::Follow(_) if !attributes.changes.is_empty() => Action::Update,
+        action => action,
+    };
+    let changes = changes(snapshot, &revision, &action, &different, &attributes);
     let variables = variables(config, snapshot, &definition);
-    Ok(Plan { definition, revision, action, changes, variables })
+    let details = PlanDetails::default();
+    let mut plan = Plan { definition, revision, action, attributes, after, changes, variables, details };
+    plan.details = details::details(snapshot, &plan, different, &plan.after);
+    Ok(plan)
 }
 
 /// The service already names the wanted revision: is it steady, or still on its way?
@@ -328,7 +348,13 @@ pub(crate) fn check_storage(definition: &TaskDefinition, images: &[ImageFacts]) 
     .hint("Make the image smaller, or set ephemeralStorage.sizeInGiB in the task definition (21 to 200 on Fargate)."))
 }
 
-fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[String]) -> Vec<Change> {
+fn changes(
+    snapshot: &Snapshot,
+    revision: &Revision,
+    action: &Action,
+    different: &[Difference],
+    attributes: &ServiceUpdate,
+) -> Vec<Change> {
     let mut changes = Vec::new();
     for image in &snapshot.images {
         let before = snapshot.live_definition.image(&image.container).map(str::to_owned);
@@ -358,18 +384,27 @@ fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[S
             });
         }
     }
-    if !paths.is_empty() {
+    if !different.is_empty() {
         changes.push(Change {
             subject: "task definition".to_owned(),
             before: Some(short(&snapshot.live.task_definition).to_owned()),
             after: Some(match revision {
                 Revision::Existing(arn) => format!("{} (exists)", short(arn)),
-                Revision::Register => format!("a new revision ({})", paths.join(", ")),
+                Revision::Register => "a new revision".to_owned(),
             }),
         });
     }
+    if !attributes.changes.is_empty() {
+        let names: Vec<&str> = attributes.set.keys().map(String::as_str).collect();
+        let what = if attributes.starts_deployment() { "" } else { " (start no deployment)" };
+        changes.push(Change {
+            subject: "service attributes".to_owned(),
+            before: None,
+            after: Some(format!("{}{what}", names.join(", "))),
+        });
+    }
     match action {
-        Action::Nothing => {}
+        Action::Nothing | Action::Adjust => {}
         Action::Follow(id) => changes.push(Change {
             subject: format!("service {}", snapshot.live.name),
             before: None,
@@ -384,6 +419,9 @@ fn changes(snapshot: &Snapshot, revision: &Revision, action: &Action, paths: &[S
             subject: format!("service {}", snapshot.live.name),
             before: Some(short(&snapshot.live.task_definition).to_owned()),
             after: Some(match revision {
+                Revision::Existing(arn) if different.is_empty() && *arn == snapshot.live.task_definition => {
+                    "the same revision in a new deployment".to_owned()
+                }
                 Revision::Existing(arn) => short(arn).to_owned(),
                 Revision::Register => "the new revision".to_owned(),
             }),

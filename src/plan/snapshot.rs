@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use landfall_envfile::Canonical;
 
+use super::arithmetic::TargetGroupTimes;
+use super::cost::Prices;
 use crate::aws::LiveService;
 use crate::envfile::{Content, StoreKey};
 use crate::image::{Reference, Variant};
+use crate::service_definition::ServiceDefinition;
 use crate::task_definition::TaskDefinition;
 
 /// One look at AWS, at the registry and at the local files, for one service.
@@ -22,10 +25,20 @@ pub struct Snapshot {
     pub latest: Option<(String, TaskDefinition)>,
     /// The images that the containers get.
     pub images: Vec<ImageFacts>,
+    /// The calls by which images are pushed, as a plan lists them.
+    pub image_calls: Vec<String>,
     /// The env files that the containers read; those of one container in the order of the configuration.
     pub env_files: Vec<EnvFileFacts>,
     /// Whether `base` is what the service runs, so that what an earlier run has put there can be taken away again.
     pub base_is_live: bool,
+    /// What the service's attributes shall be, where a file says.
+    pub service_definition: Option<ServiceDefinition>,
+    /// The times of its target groups, as far as they could be read.
+    pub target_groups: Vec<TargetGroupTimes>,
+    /// AWS Region.
+    pub region: String,
+    /// What tasks cost.
+    pub prices: Prices,
     /// ARN -> what is in the env files that the service or `base` names, as far as this run looked.
     pub stored: HashMap<String, Content>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Action, ImageFacts, Revision, Snapshot, plan};
+use super::{Action, ImageFacts, Prices, Revision, Snapshot, plan};
 use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;
@@ -41,7 +41,12 @@ fn snapshot(digest: &str) -> Snapshot {
             present: digest == OLD,
             variants: vec![Variant { platform: "linux/amd64".into(), size: 5_000_000 }],
         }],
+        image_calls: Vec::new(),
         env_files: Vec::new(),
+        service_definition: None,
+        target_groups: Vec::new(),
+        region: "eu-west-1".into(),
+        prices: Prices::built_in().unwrap(),
         base_is_live: true,
         stored: HashMap::new(),
     }
@@ -70,6 +75,8 @@ pub(crate) fn config() -> ServiceConfig {
         name: "web".into(),
         service: "web".into(),
         task_definition: TaskDefinitionSource::Live,
+        service_definition: None,
+        desired_count_from_file: false,
         containers: vec![ContainerConfig {
             name: None,
             image: None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::future::{join_all, try_join_all};
 use landfall_envfile::looks_like_credential;
 
-use super::{Prepared, live_state};
+use super::{LiveState, Prepared, live_state};
 use crate::aws::{Aws, NewObject, PutOutcome};
 use crate::config::{Config, EnvStore, ServiceConfig, TaskDefinitionSource};
 use crate::emit::Emitter;
@@ -45,9 +45,9 @@ pub async fn gather_env_files(
     let files = read_env_files(config, service, events)?;
     let mut partition = partition_of(&aws.region).to_owned();
     if base.is_none() && files.iter().any(|(container, _)| container.is_none()) {
-        let (live, definition, ..) = live_state(config, service, aws, None).await?;
+        let LiveState { live, live_definition, .. } = live_state(config, service, aws, None).await?;
         partition = live.task_definition.split(':').nth(1).unwrap_or("aws").to_owned();
-        base = Some(definition);
+        base = Some(live_definition);
     }
     let looked_at =
         EnvFiles { config, service, base: base.as_ref(), partition: &partition, account, aws, events };

@@ -13,6 +13,8 @@ pub enum Format {
     Plain,
     /// One JSON object per line
     Json,
+    /// A comment for a pull request, on standard output; what goes on, plain on standard error
+    Markdown,
     /// Lines for the log of GitHub Actions
     Github,
 }
@@ -21,8 +23,9 @@ impl std::str::FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        <Self as ValueEnum>::from_str(text, false)
-            .map_err(|_| format!("unknown output format `{text}` (known: human, plain, json, github)"))
+        <Self as ValueEnum>::from_str(text, false).map_err(|_| {
+            format!("unknown output format `{text}` (known: human, plain, json, markdown, github)")
+        })
     }
 }
 
@@ -57,7 +60,7 @@ impl Terminal {
                 unicode: self.unicode,
                 width: Some(usize::from(self.width.unwrap_or(80)).max(40)),
             },
-            Format::Plain | Format::Json | Format::Github => {
+            Format::Plain | Format::Json | Format::Markdown | Format::Github => {
                 Style { color: false, unicode: self.unicode, width: None }
             }
         }
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_wins() {
         let action = Terminal { ci: true, github_actions: true, ..AT_A_DESK };
-        for format in [Format::Human, Format::Plain, Format::Json, Format::Github] {
+        for format in [Format::Human, Format::Plain, Format::Json, Format::Markdown, Format::Github] {
             assert_eq!(choose(Some(format), action), format);
         }
     }
@@ -113,7 +116,11 @@ mod tests {
     #[test]
     fn formats_have_names() {
         assert_eq!("json".parse(), Ok(Format::Json));
-        assert!("xml".parse::<Format>().is_err_and(|error| error.contains("human, plain, json, github")));
+        assert!(
+            "xml"
+                .parse::<Format>()
+                .is_err_and(|error| error.contains("human, plain, json, markdown, github"))
+        );
     }
 
     #[test]

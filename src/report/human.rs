@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::line::{Line, render_all};
 use super::live::{DETAIL, elapsed_ms, live};
+use super::plan_details::{compared, details};
 use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
 use super::summary::summary;
@@ -139,6 +140,7 @@ impl Human {
             Event::EnvFileChecked(check) => {
                 of_file(check).into_iter().flat_map(|(mark, line)| self.marked(mark, name, line)).collect()
             }
+            Event::DefinitionsCompared { differences, .. } => compared(differences, style),
             Event::EnvCompared(variables) => of_comparison(variables, style),
             Event::FileWritten { .. } => self.marked(Mark::Done, name, said()),
             Event::ApiCall { .. } | Event::Prunable { .. } => self.marked(Mark::Info, name, said()),
@@ -274,7 +276,13 @@ impl Human {
                 line.indent(4).wrap(self.style.width, 8)
             })
             .chain(self.variable_lines(services))
+            .chain(self.detail_lines(services))
             .collect()
+    }
+
+    fn detail_lines(&self, services: &[&ServiceState]) -> Vec<Line> {
+        let style = Style { width: self.style.width.map(|width| width.saturating_sub(4)), ..self.style };
+        services.iter().flat_map(|service| details(service, style)).map(|line| line.indent(4)).collect()
     }
 
     fn variable_lines(&self, services: &[&ServiceState]) -> Vec<Line> {

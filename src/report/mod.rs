@@ -7,6 +7,7 @@
 //! | --- | --- | --- |
 //! | [`Human`] | a person at a terminal: live rows and bars, then a summary | standard error, all of it |
 //! | [`Plain`] | a CI log: one line per change, then the same summary | standard output |
+//! | [`Markdown`] | a comment on a pull request: the plan, or how it ended | standard output; what goes on, plain on standard error |
 //! | [`Json`] | a program: one record per line | standard output |
 //! | [`Recorder`] | `--record FILE`, to be [replayed](replay) later | the file |
 //!
@@ -25,9 +26,11 @@ mod line;
 mod live;
 mod log_writer;
 mod logs;
+mod markdown;
 mod measured;
 mod plain;
 mod plan;
+mod plan_details;
 mod preflight;
 mod record;
 pub mod replay;
@@ -50,6 +53,7 @@ pub use human::{Human, Scrollback};
 pub use json::{Json, json_line};
 pub use line::Line;
 pub use log_writer::{LogWriter, LoggedLine};
+pub use markdown::{Markdown, markdown};
 pub use plain::Plain;
 pub use record::Recorder;
 pub use reporter::Reporter;

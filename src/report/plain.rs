@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::line::Line;
 use super::logs;
+use super::plan_details::{compared, details};
 use super::preflight;
 use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
@@ -81,6 +82,9 @@ impl Plain {
                 let mut lines = self.plan(changes);
                 let told = variables.iter().flat_map(|of| of_container(of, false, self.style));
                 lines.extend(told.map(|line| line.indent(2)));
+                let planned = record.service.as_deref().and_then(|name| state.service(name));
+                let told = planned.map(|service| details(service, self.style)).unwrap_or_default();
+                lines.extend(told.into_iter().map(|line| line.indent(2)));
                 lines
             }
             Event::PreflightFinished(summary) => {
@@ -97,6 +101,7 @@ impl Plain {
                 };
                 lines.map(|(mark, line)| warned(mark, line)).collect()
             }
+            Event::DefinitionsCompared { differences, .. } => compared(differences, self.style),
             Event::EnvCompared(variables) => of_comparison(variables, self.style),
             Event::LayerProgress { container, .. } | Event::BlobProgress { container, .. } => {
                 let packing = matches!(record.event, Event::LayerProgress { .. });

@@ -1,6 +1,7 @@
 //! What a dry run says: the changes that a run would make.
 
 use super::line::Line;
+use super::plan_details::details;
 use super::style::{Mark, Style, Tone};
 use super::text::count;
 use super::variables::of_container;
@@ -22,12 +23,22 @@ pub(super) fn plan(state: &RunState, service: &ServiceState, style: Style) -> Ve
     }
     let mut lines = head.wrap(style.width, 4);
     for change in changes {
+        // A line at a terminal is short; a log has all of it.
+        let short = style.width.map(|_| words::with_short_names(change));
+        let change = short.as_ref().unwrap_or(change);
         lines.extend(words::change(change, style).indent(4).wrap(style.width, 8));
     }
     let narrow = Style { width: style.width.map(|width| width.saturating_sub(4)), ..style };
     for container in &service.variables {
         lines.push(Line::new());
         lines.extend(of_container(container, true, narrow).into_iter().map(|line| line.indent(4)));
+    }
+    let details = details(service, narrow);
+    if !details.is_empty() {
+        lines.push(Line::new());
+        lines.extend(details.into_iter().map(|line| line.indent(4)));
+        let made = format!("the plan took {} of AWS", count(service.planned_with as usize, "call"));
+        lines.push(Line::new().tone(Tone::Dim, &made).indent(4));
     }
     lines
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
@@ -12,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use super::format::{Format, Terminal};
 use super::human::Human;
 use super::json::Json;
+use super::markdown::Markdown;
 use super::plain::Plain;
 use super::record::Recorder;
 use super::reporter::Reporter;
@@ -30,6 +32,26 @@ pub struct Streams {
     pub stderr: Box<dyn Write + Send>,
     /// Where the live display is drawn: `ProgressDrawTarget::stderr()` outside tests.
     pub live: ProgressDrawTarget,
+}
+
+/// A writer for two.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Shared {
+    fn new(writer: Box<dyn Write + Send>) -> Self {
+        Self(Arc::new(Mutex::new(writer)))
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
 }
 
 /// The reporters of a run, and the state that they share.
@@ -76,6 +98,12 @@ impl Sinks {
             }
             Format::Plain => Self::new(stderr).with("standard output", Plain::new(stdout, style)),
             Format::Github => Self::new(stderr).with("standard output", Plain::github(stdout, style)),
+            Format::Markdown => {
+                let log = Shared::new(stderr);
+                Self::new(Box::new(log.clone()))
+                    .with("standard error", Plain::new(Box::new(log), style))
+                    .with("standard output", Markdown::new(stdout))
+            }
             Format::Json => Self::new(stderr).with("standard output", Json::new(stdout)),
         };
         Ok(match record {

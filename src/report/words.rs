@@ -430,6 +430,7 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         | Event::PreflightFinished(_)
         | Event::EnvFileChecked(_)
         | Event::EnvCompared(_)
+        | Event::DefinitionsCompared { .. }
         | Event::LayerProgress { .. }
         | Event::LayerPacked { .. }
         | Event::BlobProgress { .. }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ use crate::rollout::{
     self, Board, Followed, LogEvidence, Native, Outcome, Policy, Probe, Rollout, Undone,
     container_check_time, floor, least_stall_timeout, watch,
 };
+use crate::service_definition::ServiceUpdate;
 use crate::task_definition::TaskDefinition;
 
 mod native;
@@ -44,6 +46,8 @@ pub struct RollOut<'a> {
     pub board: &'a Arc<Board>,
     /// The service as it was before the update.
     pub before: &'a LiveService,
+    /// The attributes of the service that change in the same call, and back with it.
+    pub attributes: &'a ServiceUpdate,
     /// The revision that it ran.
     pub before_definition: &'a TaskDefinition,
     /// The revision that it shall run.
@@ -62,10 +66,13 @@ impl RollOut<'_> {
     pub async fn run(&self, revision: &str) -> Result<()> {
         let before = self.before;
         let updates = matches!(*self.action, Action::Update | Action::Redeploy);
+        if *self.action == Action::Adjust {
+            return self.adjust().await;
+        }
         let native = self.native(revision, updates).await?;
         let probe = self.start_probe().await?;
         let (deployment_id, live) = match self.action {
-            Action::Nothing => {
+            Action::Nothing | Action::Adjust => {
                 self.finish(Verdict::Unchanged, format!("{} runs already", short(revision)));
                 return Ok(());
             }
@@ -82,8 +89,8 @@ impl RollOut<'_> {
             Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(self.events, Step::UpdateService);
                 let known = before.service.deployments.iter().map(|known| known.id.clone()).collect();
-                let force = *self.action == Action::Redeploy;
-                let updated = self.update(revision, force, known).await?;
+                let force = *self.action == Action::Redeploy || self.attributes.needs_force();
+                let updated = self.update(revision, force, known, &self.attributes.set).await?;
                 step.finish();
                 (updated.deployment_id, updated.live)
             }
@@ -160,7 +167,8 @@ impl RollOut<'_> {
     /// The run is interrupted: sets the service back to what was last good, and does not wait.
     async fn leave_for(&self, rollout: &Rollout) -> Result<()> {
         let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(()) };
-        self.update(&good, false, self.known_with(rollout)).await?;
+        self.update(&good, self.attributes.needs_force(), self.known_with(rollout), &self.attributes.undo)
+            .await?;
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
             task_definition: good,
@@ -192,8 +200,25 @@ impl RollOut<'_> {
     }
 
     /// The one call of UpdateService. `known` are ids of deployments that it does not make.
-    async fn update(&self, revision: &str, force: bool, known: Vec<String>) -> Result<Updated> {
-        self.aws.update_service(self.cluster, &self.config.service, revision, force, &known).await
+    async fn update(
+        &self,
+        revision: &str,
+        force: bool,
+        known: Vec<String>,
+        attributes: &Map<String, Value>,
+    ) -> Result<Updated> {
+        let service = &self.config.service;
+        self.aws.update_service_and(self.cluster, service, revision, force, &known, attributes).await
+    }
+
+    /// Sets attributes that start no deployment: there is nothing to watch.
+    async fn adjust(&self) -> Result<()> {
+        let step = StepTimer::start(self.events, Step::UpdateService);
+        self.aws.adjust_service(self.cluster, &self.config.service, &self.attributes.set).await?;
+        step.finish();
+        let reason = "only attributes that start no deployment were set: there was no rollout".to_owned();
+        self.finish(Verdict::Succeeded, reason);
+        Ok(())
     }
 
     async fn watch(
@@ -277,6 +302,8 @@ impl RollOut<'_> {
     /// The revision that was last good: of a deployment that was listed before the run or, where none was, of ECS's
     /// history of service deployments (facts 4.1).
     async fn last_good(&self, failed: &str) -> Option<String> {
+        // The same revision as it was before its service's attributes changed is something to go back to.
+        let failed = if self.attributes.undo.is_empty() { failed } else { "" };
         if let Some(good) = last_good(self.before, failed) {
             return Some(good);
         }
@@ -308,7 +335,8 @@ impl RollOut<'_> {
     }
 
     async fn return_to(&self, failed: &Rollout, revision: &str, reason: &str) -> Result<bool> {
-        let updated = self.update(revision, false, self.known_with(failed)).await?;
+        let force = self.attributes.needs_force();
+        let updated = self.update(revision, force, self.known_with(failed), &self.attributes.undo).await?;
         // Said when it is true: an interrupt before the answer must not claim that ECS goes back.
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{NativeState, PackedState, PushDone, PushState};
 use crate::event::{
     Change, CheckReport, CheckResult, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding,
-    PreflightSummary, RollbackBy, ServiceReport, TaskState, Verdict,
+    PlanDetails, PreflightSummary, RollbackBy, ServiceReport, TaskState, Verdict,
 };
 
 /// Everything that is known about one service of a run.
@@ -25,6 +25,10 @@ pub struct ServiceState {
     pub checks: Vec<CheckReport>,
     /// The same in numbers; `None` until all were made.
     pub preflight: Option<PreflightSummary>,
+    /// Differences, arithmetic, cost and calls.
+    pub plan: Option<Box<PlanDetails>>,
+    /// Attempts at calls of AWS by the time when the plan was ready.
+    pub planned_with: u64,
     /// Deployments by id, as last seen.
     pub deployments: BTreeMap<String, DeploymentState>,
     /// Tasks by id, in order of appearance.
@@ -86,6 +90,8 @@ impl ServiceState {
             variables: Vec::new(),
             checks: Vec::new(),
             preflight: None,
+            plan: None,
+            planned_with: 0,
             deployments: BTreeMap::new(),
             tasks: Vec::new(),
             desired: 0,
@@ -131,7 +137,16 @@ impl ServiceState {
     pub(super) fn apply(&mut self, time: Timestamp, event: &Event) {
         let report = &mut self.report;
         match event {
-            Event::Planned { ecs_service, current_task_definition, changes, variables } => {
+            Event::Planned {
+                ecs_service,
+                current_task_definition,
+                changes,
+                variables,
+                details,
+                api_calls,
+            } => {
+                self.plan.clone_from(details);
+                self.planned_with = *api_calls;
                 self.variables.clone_from(variables);
                 self.ecs_service = Some(ecs_service.clone());
                 report.previous_task_definition.clone_from(current_task_definition);

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::compare::units;
 use crate::error::{Error, Result};
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses (facts 8.1).
@@ -145,12 +146,23 @@ impl TaskDefinition {
         self.wants_fargate().then(|| set.and_then(Value::as_u64).unwrap_or(20))
     }
 
+    /// The task's CPU units (facts 1.1); `None` where the document does not say, or in no way that is known.
+    pub fn cpu_units(&self) -> Option<u64> {
+        units(self.document.get("cpu")?, "vcpu").parse().ok()
+    }
+
+    /// The task's memory in MiB (facts 1.1); `None` as above.
+    pub fn memory_mib(&self) -> Option<u64> {
+        units(self.document.get("memory")?, "gb").parse().ok()
+    }
+
     /// `networkMode`; `bridge` where none is given, which is ECS's default on Linux.
     pub fn network_mode(&self) -> &str {
         self.document.get("networkMode").and_then(Value::as_str).unwrap_or("bridge")
     }
 
-    fn wants_fargate(&self) -> bool {
+    /// Whether `requiresCompatibilities` names FARGATE.
+    pub fn wants_fargate(&self) -> bool {
         let list = self.document.get("requiresCompatibilities").and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|item| item == "FARGATE"))
     }

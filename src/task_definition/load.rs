@@ -14,29 +14,39 @@ use crate::error::{Error, Result};
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and, where the syntax is
 /// wrong, line and column.
 pub fn from_file(path: &Path) -> Result<TaskDefinition> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::usage(format!("cannot read the task definition {}", path.display()))
-            .source(error)
-            .hint("Correct `task_definition`, or remove it to start from the revision that the service runs.")
-    })?;
-    from_text(path, &text)
+    as_task_definition(path, read_document(path, "task definition", "task_definition")?)
 }
 
-fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
+/// Reads a document of AWS: JSON, or YAML by the endings `.yml` and `.yaml`. `what` it is and the `key` that names it
+/// are for messages.
+///
+/// # Errors
+/// As [`from_file`].
+pub fn read_document(path: &Path, what: &str, key: &str) -> Result<Value> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::usage(format!("cannot read the {what} {}", path.display()))
+            .source(error)
+            .hint(format!("Correct `{key}`, or remove it to start from what the service has."))
+    })?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Value> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let value: Value = if matches!(ending, "yml" | "yaml") {
-        serde_saphyr::from_str(text).map_err(|error| yaml_error(path, &error))?
-    } else {
-        // Editors on Windows put a byte-order mark in front, which JSON does not allow.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        serde_json::from_str(text).map_err(|error| {
-            let full = error.to_string();
-            let what = full.split(" at line ").next().unwrap_or(&full).to_owned();
-            Error::usage(format!("{}:{}:{}: {what}", path.display(), error.line(), error.column())).hint(
-                "The file must be JSON as `aws ecs register-task-definition` takes it (or YAML, named .yml).",
-            )
-        })?
-    };
+    if matches!(ending, "yml" | "yaml") {
+        return serde_saphyr::from_str(text).map_err(|error| yaml_error(path, &error));
+    }
+    // Editors on Windows put a byte-order mark in front, which JSON does not allow.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(text).map_err(|error| {
+        let full = error.to_string();
+        let what = full.split(" at line ").next().unwrap_or(&full).to_owned();
+        Error::usage(format!("{}:{}:{}: {what}", path.display(), error.line(), error.column()))
+            .hint("The file must be JSON as the AWS CLI takes it (or YAML, named .yml).")
+    })
+}
+
+fn as_task_definition(path: &Path, value: Value) -> Result<TaskDefinition> {
     TaskDefinition::from_value(value).map_err(|error| {
         let hint = error.hint_text().unwrap_or_default().to_owned();
         Error::usage(format!("{}: {error}", path.display())).hint(hint)
@@ -46,6 +56,10 @@ fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
+        as_task_definition(path, parse(path, text)?)
+    }
 
     #[test]
     fn json_and_yaml_give_the_same_document() {

@@ -5,7 +5,7 @@ mod document;
 mod edit;
 mod load;
 
-pub use compare::differences;
+pub use compare::{attribute_differences, differences, masked};
 pub use document::TaskDefinition;
 pub use edit::EnvFileSlot;
-pub use load::from_file;
+pub use load::{from_file, read_document};

@@ -25,6 +25,9 @@ mod logs;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
+mod plan;
+mod plan_idempotence;
+mod plan_speed;
 mod preflight;
 mod probe;
 mod proxy;

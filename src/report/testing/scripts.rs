@@ -85,6 +85,8 @@ impl Script {
                 current_task_definition: Some(arn(8)),
                 changes,
                 variables: Vec::new(),
+                details: None,
+                api_calls: 4,
             },
         );
         self.end(410, Step::Plan, 410);
