@@ -15,6 +15,7 @@
 //! | [`prepare`] | what a run reads and sends before a service is touched |
 //! | [`targets`] | the repositories that get an image: looked at, and created where they are missing |
 //! | [`logins`] | which registry a reference belongs to, and how to log in there |
+//! | [`lookup`] | `${...}` in values: the environment, Terraform states, CloudFormation, Parameter Store |
 //! | [`plan`] | what would change: pure |
 //! | [`preflight`] | checks before anything is changed, one a file: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
@@ -42,6 +43,7 @@ pub mod event;
 pub mod github;
 pub mod image;
 pub mod logins;
+pub mod lookup;
 pub mod plan;
 pub mod preflight;
 pub mod prepare;

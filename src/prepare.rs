@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Transfer};
 use crate::image::{Destination, OpenImage, Progress, Reference, Registries, push, settle, survey};
 use crate::logins::Workbench;
+use crate::lookup::Account;
 use crate::plan::{EnvFileFacts, ImageFacts, Snapshot, check_platform};
 use crate::targets::{Target, create_missing, look, open_options};
 use crate::task_definition::{TaskDefinition, from_file};
@@ -48,7 +49,9 @@ impl Prepared {
     ) -> Result<Self> {
         // Local files first: what is wrong in them needs no network to be found.
         let from_file = match &service.task_definition {
-            TaskDefinitionSource::File(path) => Some(from_file(path)?),
+            TaskDefinitionSource::File(path) => {
+                Some(from_file(path, &config.expressions, &Account::of(aws)).await?)
+            }
             TaskDefinitionSource::Live => None,
         };
         let files = read_env_files(config, service, events)?;

@@ -17,7 +17,7 @@ use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
-use crate::config::load;
+use crate::config::{Config, Need, Overrides, Reach, read_config};
 use crate::emit::{Emitter, Masks};
 use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
@@ -73,7 +73,17 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let overrides = args.overrides(global)?;
         let request = commands::DeployRequest {
-            config: load(config_file(global).as_deref(), &overrides, &environment.variables)?,
+            config: match args.sandbox {
+                None => {
+                    configured(config_file(global).as_deref(), &overrides, environment, Need::Everything)
+                        .await?
+                }
+                Some(_) => {
+                    let reach = Reach { aws: None, need: Need::Everything };
+                    read_config(config_file(global).as_deref(), &overrides, &environment.variables, reach)
+                        .await?
+                }
+            },
             aws: aws_settings(environment),
             workbench: environment.workbench(args.push.no_cache),
             dry_run: args.dry_run,
@@ -90,7 +100,9 @@ async fn push(args: &PushCommandArgs, global: &Global, environment: &Environment
     let sinks = sinks_with(global, environment, format == Format::Json)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
         let config = match config_file(global).filter(|_| args.needs_config()) {
-            Some(path) => Some(load(Some(&path), &args.overrides(global)?, &environment.variables)?),
+            Some(path) => {
+                Some(configured(Some(&path), &args.overrides(global)?, environment, Need::Images).await?)
+            }
             None => None,
         };
         let region = global.region.clone().filter(|region| !region.is_empty());
@@ -138,7 +150,8 @@ async fn env_check(args: &EnvCheckArgs, global: &Global, environment: &Environme
                 Error::usage("there is no landfall.yml here, and no file is named")
                     .hint("Name one: landfall env check FILE.")
             })?;
-            let config = load(Some(&file), &args.overrides(global), &environment.variables)?;
+            let config =
+                configured(Some(&file), &args.overrides(global), environment, Need::EnvFiles).await?;
             let mut job = commands::EnvCheckJob::of_config(&config, args.fix)?;
             job.files.iter_mut().try_for_each(|file| args.apply(file))?;
             job
@@ -154,7 +167,13 @@ async fn env_push(args: &EnvPushArgs, global: &Global, environment: &Environment
     let format = choose(global.output, environment.terminal(global.no_color));
     let sinks = sinks_with(global, environment, format == Format::Json)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
-        let config = load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?;
+        let config = configured(
+            config_file(global).as_deref(),
+            &args.overrides(global),
+            environment,
+            Need::Everything,
+        )
+        .await?;
         let job =
             commands::EnvPushJob { config, aws: aws_settings(environment), named: args.services.clone() };
         commands::env_push(job, events, interrupt).await
@@ -173,7 +192,7 @@ async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment
         let file = config_file(global);
         let overrides = args.overrides(global, file.as_deref());
         let job = commands::EnvPullJob {
-            config: load(file.as_deref(), &overrides, &environment.variables)?,
+            config: configured(file.as_deref(), &overrides, environment, Need::Everything).await?,
             aws: aws_settings(environment),
             container: given(&args.container),
             to: args.to.clone(),
@@ -187,7 +206,13 @@ async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment
 async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::EnvDiffJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Everything,
+            )
+            .await?,
             aws: aws_settings(environment),
             container: given(&args.source.container),
             detailed_exitcode: args.detailed_exitcode,
@@ -200,7 +225,13 @@ async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment
 async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::StatusJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             watch: args.watch,
         };
@@ -212,7 +243,13 @@ async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -
 async fn rollback(args: &RollbackArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::RollbackJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             to: given(&args.to),
             dry_run: args.dry_run,
@@ -225,7 +262,13 @@ async fn rollback(args: &RollbackArgs, global: &Global, environment: &Environmen
 async fn continue_paused(args: &ContinueArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::ContinueJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             action: match args.action {
                 ContinueActionArg::Continue => HookAction::Continue,
@@ -246,7 +289,13 @@ async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Re
     let sinks = open_sinks(told, global, environment, false)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
         let job = commands::LogsJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             follow: args.follow,
             failed: args.failed,
@@ -262,7 +311,13 @@ async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Re
 async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::PruneJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Everything,
+            )
+            .await?,
             aws: aws_settings(environment),
             min_age: args.min_age()?,
             yes: args.yes,
@@ -270,6 +325,17 @@ async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> 
         commands::prune(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
+}
+
+/// The configuration, with what is needed of it looked up.
+async fn configured(
+    file: Option<&Path>,
+    overrides: &Overrides,
+    environment: &Environment,
+    need: Need,
+) -> Result<Config> {
+    let reach = Reach { aws: Some(aws_settings(environment)), need };
+    read_config(file, overrides, &environment.variables, reach).await
 }
 
 fn aws_settings(environment: &Environment) -> AwsSettings {
@@ -294,7 +360,10 @@ async fn sandbox(args: &SandboxArgs, global: &Global, environment: &Environment)
         ..Default::default()
     };
     let config = match &file {
-        Some(path) => Some(load(Some(path), &overrides, &environment.variables)?),
+        Some(path) => {
+            let reach = Reach { aws: None, need: Need::Everything };
+            Some(read_config(Some(path), &overrides, &environment.variables, reach).await?)
+        }
         None => None,
     };
     let interrupt = on_signal();

@@ -7,24 +7,31 @@ use serde_json::Value;
 use super::document::TaskDefinition;
 use crate::config::yaml_error;
 use crate::error::{Error, Result};
+use crate::lookup::{Account, Expressions, Places, substitute_document, wanted_by_document};
 
-/// Reads a JSON or YAML file; YAML by the endings `.yml` and `.yaml`.
+/// Reads a JSON or YAML file, YAML by the endings `.yml` and `.yaml`, and replaces the expressions in it.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and, where the syntax is
-/// wrong, line and column.
-pub fn from_file(path: &Path) -> Result<TaskDefinition> {
+/// wrong or an expression cannot be replaced, line and column.
+pub async fn from_file(path: &Path, expressions: &Expressions, account: &Account) -> Result<TaskDefinition> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::usage(format!("cannot read the task definition {}", path.display()))
             .source(error)
             .hint("Correct `task_definition`, or remove it to start from the revision that the service runs.")
     })?;
-    from_text(path, &text)
+    from_text(path, &text, expressions, account).await
 }
 
-fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
+async fn from_text(
+    path: &Path,
+    text: &str,
+    expressions: &Expressions,
+    account: &Account,
+) -> Result<TaskDefinition> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let value: Value = if matches!(ending, "yml" | "yaml") {
+    let is_yaml = matches!(ending, "yml" | "yaml");
+    let mut value: Value = if is_yaml {
         serde_saphyr::from_str(text).map_err(|error| yaml_error(path, &error))?
     } else {
         // Editors on Windows put a byte-order mark in front, which JSON does not allow.
@@ -37,6 +44,12 @@ fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
             )
         })?
     };
+    let found = expressions.find(wanted_by_document(&value), account).await;
+    substitute_document(&mut value, expressions.values(&found)).map_err(|(index, unresolved)| {
+        let places = if is_yaml { Places::of_yaml(path, text) } else { Places::of_json(path, text) };
+        let place = places.of_value(index, &unresolved.expression);
+        unresolved.into_error(&place)
+    })?;
     TaskDefinition::from_value(value).map_err(|error| {
         let hint = error.hint_text().unwrap_or_default().to_owned();
         Error::usage(format!("{}: {error}", path.display())).hint(hint)
@@ -45,7 +58,36 @@ fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::lookup::StateSources;
+
+    fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
+        let variables = HashMap::from([("TAG".to_owned(), "a\"b".to_owned())]);
+        let expressions = Expressions::new(variables, StateSources::default());
+        let account = Account::none("no AWS here", "");
+        super::from_text(path, text, &expressions, &account).now_or_never().unwrap()
+    }
+
+    #[test]
+    fn expressions_are_replaced_in_both_and_what_is_not_set_has_its_place() {
+        let json = "{\"family\": \"web\",\n \"containerDefinitions\": [{\"name\": \"app\", \"image\": \"x:${TAG}\",\n \"command\": [\"sh\", \"-c\", \"echo ${HOME}\"],\n \"user\": \"é${HOME}\"}]}";
+        let error = from_text(Path::new("t.json"), json).unwrap_err().to_string();
+        assert_eq!(error, "t.json:4:12: the environment variable `HOME` is not set");
+        let document = from_text(Path::new("t.json"), &json.replace("é${HOME}", "$${HOME}")).unwrap();
+        let app = document.container("app").unwrap();
+        assert_eq!((app["image"].as_str(), app["user"].as_str()), (Some("x:a\"b"), Some("${HOME}")));
+        assert_eq!(app["command"][2], "echo ${HOME}");
+        let yaml = "family: web\ncontainerDefinitions:\n  - name: app # ${HOME}\n    command: [bash, -c, '${HOME}']\n    image: \"x:${HOME}\"\n";
+        let error = from_text(Path::new("t.yml"), yaml).unwrap_err().to_string();
+        assert_eq!(error, "t.yml:5:15: the environment variable `HOME` is not set");
+        let yaml = yaml.replace("${HOME}\"", "${ssm:/x}\"");
+        let error = from_text(Path::new("t.yml"), &yaml).unwrap_err().to_string();
+        assert_eq!(error, "t.yml:5:15: no AWS here");
+    }
 
     #[test]
     fn json_and_yaml_give_the_same_document() {
