@@ -20,6 +20,7 @@
 //! | [`preflight`] | checks before anything is changed, one a file: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
+//! | [`init`] | configuration from a live service, from ecspresso, from a workflow: pure |
 //! | [`github`] | what only GitHub Actions knows |
 //! | [`task_definition`] | the JSON document: load, edit, compare |
 //! | [`roll_out`] | from the update of a service to a verdict, and putting it back |
@@ -42,6 +43,7 @@ pub mod error;
 pub mod event;
 pub mod github;
 pub mod image;
+pub mod init;
 pub mod logins;
 pub mod lookup;
 pub mod plan;

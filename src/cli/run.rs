@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
+use super::init_args::InitArgs;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
 use super::push_args::PushCommandArgs;
@@ -56,6 +57,7 @@ pub fn run() -> ExitCode {
             Command::Explain(args) => explain(args, &cli.global),
             Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Logs(args) => logs(args, &cli.global, &environment).await,
+            Command::Init(args) => init(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -381,6 +383,27 @@ fn explain(args: &ExplainArgs, global: &Global) -> Result<u8> {
     }
     let code = args.code.as_deref().filter(|code| !code.is_empty());
     print(&commands::explain(code, global.output.unwrap_or(Format::Plain))?)?;
+    Ok(0)
+}
+
+async fn init(args: &InitArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let from = match (args.source(), args.live()) {
+        (Some(path), _) => commands::InitFrom::File(path),
+        (None, Some(service)) => {
+            let cluster = given(&global.cluster).ok_or_else(|| {
+                Error::usage("no cluster is named")
+                    .hint("Name the cluster of the service: --cluster CLUSTER.")
+            })?;
+            let aws = AwsSettings { region: given(&global.region), ..aws_settings(environment) };
+            commands::InitFrom::Live { aws: Box::new(aws), cluster, service }
+        }
+        (None, None) => {
+            return Err(Error::usage("nothing says what to write down")
+                .hint("Name a live service, --cluster CLUSTER --service SERVICE, or a file to convert, --from FILE."));
+        }
+    };
+    let job = commands::InitJob { from, out: args.out.clone(), force: args.force };
+    print(&commands::init(job, global.output.unwrap_or(Format::Plain)).await?)?;
     Ok(0)
 }
 

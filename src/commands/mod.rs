@@ -4,6 +4,7 @@ mod continue_;
 mod deploy;
 mod env;
 mod explain;
+mod init;
 mod logs;
 mod prune;
 mod push;
@@ -18,6 +19,7 @@ pub use env::{
     push as env_push,
 };
 pub use explain::{explain, write_pages};
+pub use init::{InitFrom, InitJob, init};
 pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};

@@ -217,7 +217,7 @@ pub(super) fn parse_raw(path: &Path, text: &str) -> Result<ConfigFile> {
 /// # Errors
 /// As [`parse_raw`], and for what cannot be replaced.
 #[cfg(test)]
-pub(super) fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Result<ConfigFile> {
+pub(crate) fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Result<ConfigFile> {
     let mut file = parse_raw(path, text)?;
     let values = Values { variables, found: &Found::new() };
     file.first_texts().try_for_each(|value| replace(value, path, text, values))?;

@@ -8,6 +8,7 @@ use super::file::{
     ConfigFile, ContainerEntry, FirstFailureEntry, InterruptEntry, Need, RollbackEntry, ServiceEntry,
     parse_raw, replace,
 };
+use futures_util::FutureExt;
 use landfall_envfile::{Options, Policy};
 
 use super::model::{
@@ -183,16 +184,17 @@ async fn look_up(
 /// Reads a file in which nothing is looked up.
 ///
 /// # Errors
-/// As [`read_config`].
-#[cfg(test)]
-pub(crate) fn load(
+/// As [`read_config`]; [`ErrorKind::Internal`] where something has to be waited for.
+pub fn load(
     file: Option<&Path>,
     overrides: &Overrides,
     variables: &HashMap<String, String>,
 ) -> Result<Config> {
-    use futures_util::FutureExt;
     let reach = Reach { aws: None, need: Need::Everything };
-    read_config(file, overrides, variables, reach).now_or_never().expect("nothing is waited for")
+    // Where nothing is looked up, nothing is waited for.
+    read_config(file, overrides, variables, reach)
+        .now_or_never()
+        .unwrap_or_else(|| Err(Error::internal("a lookup was waited for")))
 }
 
 fn from_flags_alone(overrides: &Overrides) -> Result<ConfigFile> {

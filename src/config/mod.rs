@@ -18,9 +18,7 @@ pub use env::{PolicyEntry, code as env_code};
 pub(crate) use file::parse;
 pub(crate) use file::yaml_error;
 pub use file::{ConfigFile, Need, config_schema};
-#[cfg(test)]
-pub(crate) use merge::load;
-pub use merge::{Overrides, Reach, read_config};
+pub use merge::{Overrides, Reach, load, read_config};
 pub use model::{
     Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, PushConfig, PushRequest, ServiceConfig,
     TaskDefinitionSource, WaitFor,

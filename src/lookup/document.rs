@@ -35,6 +35,38 @@ pub fn substitute_document(document: &mut Value, values: Values<'_>) -> Result<(
     })
 }
 
+/// Makes a document that is read as a file with expressions come out as it is.
+pub fn escape_document(document: &mut Value) {
+    map_texts(document, &mut |text, reading| match reading {
+        Reading::Value => escape(text),
+        Reading::Shell => text.to_owned(),
+    });
+}
+
+/// Replaces every text of a document but its keys.
+pub fn map_texts(document: &mut Value, map: &mut impl FnMut(&str, Reading) -> String) {
+    // Nothing can fail.
+    let _ = each_text(document, &mut |_, _, value, reading| {
+        if let Value::String(text) = value {
+            *text = map(text, reading);
+        }
+        Ok::<(), ()>(())
+    });
+}
+
+/// A text that [`substitute`] makes this one of.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        out.push(c);
+        if c == '$' && matches!(rest.peek(), Some('$' | '{')) {
+            out.push('$');
+        }
+    }
+    out
+}
+
 /// Fields of RegisterTaskDefinition and CreateService that are numbers. `cpu` and `memory` are texts for the task and
 /// numbers for a container, and are told apart by where they stand.
 const NUMBERS: [&str; 29] = [
@@ -199,6 +231,16 @@ mod tests {
         let document = json!({ "family": "a-${A}", "tags": [{ "key": "${A}", "${A}": "$$${A}" }] });
         let expected = json!({ "family": "a-x\"y\\", "tags": [{ "key": "x\"y\\", "${A}": "$x\"y\\" }] });
         assert_eq!(replaced(document).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_escaped_comes_out_as_it_was() {
+        for text in ["$", "$$", "$$$", "${A}", "$${A}", "a$b", "$$x${", "$(date)", "${env:A}"] {
+            let document = json!({ "a": text, "command": ["sh", text] });
+            let mut escaped = document.clone();
+            escape_document(&mut escaped);
+            assert_eq!(replaced(escaped).unwrap(), document, "{text}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod place;
 mod sources;
 mod state;
 
-pub use document::{substitute_document, wanted_by_document};
+pub use document::{escape, escape_document, map_texts, substitute_document, wanted_by_document};
 pub use expression::{Found, Lookup, NotFound, Reading, Unresolved, Values, substitute, wanted};
 pub use place::Places;
 pub use sources::{Account, Expressions, NOT_IN_THE_SANDBOX, StateLocation, StateSources};

@@ -18,7 +18,9 @@ mod env_lifecycle;
 mod env_store;
 mod explain;
 mod images;
+mod init;
 mod logs;
+mod lookups;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;

@@ -1,0 +1,1 @@
+//! Lookups through the binary.
