@@ -1,5 +1,7 @@
 //! A stand-in of the parts of AWS that a deployment to Amazon ECS (Fargate) talks to: ECS, the ECR
-//! API and its image registry, S3, Elastic Load Balancing, CloudWatch Logs and STS, on one loopback port.
+//! API and its image registry, S3, Elastic Load Balancing, CloudWatch Logs and STS, and what can be looked up before
+//! a deployment in EC2, IAM, Secrets Manager, Systems Manager, CloudFormation, EFS and Service Quotas, on one
+//! loopback port.
 //!
 //! # Map
 //!
@@ -7,9 +9,10 @@
 //! for the same seed. In it, `task_definitions` keeps documents as they come, `services` holds what
 //! CreateService and UpdateService set, `tasks` is the lifecycle of a task and the ways in which it
 //! fails, `logs` is what containers write, `load_balancing` is target groups and the health of targets, `images` is repositories and
-//! manifests, and `rolling_update` is the passing of time: the service scheduler, the circuit
+//! manifests, `network` is a VPC, `identity` is roles and what they may do, `values` is what is looked up by name,
+//! `file_systems` is EFS, and `rolling_update` is the passing of time: the service scheduler, the circuit
 //! breaker and the measurement of what really happened. `server` puts a world on HTTP (AWS JSON,
-//! AWS Query, the registry protocol, S3), lets virtual time follow real time, and keeps a journal
+//! AWS Query, REST, the registry protocol, S3), lets virtual time follow real time, and keeps a journal
 //! of every request. `handle` is [`Sandbox`]: starting, seeding, settling, stopping. [`Scenario`]
 //! names what goes wrong.
 //!
@@ -24,7 +27,12 @@
 //!   one endpoint here.
 //! - Log groups come with the task definition that names them, and containers write nothing but a line at
 //!   their start and a few before they exit by themselves. Lines can be read at once.
-//! - Subnets, security groups and roles are taken as given.
+//! - Subnets, security groups, roles, secrets and file systems can be looked up; a rollout takes those that it is
+//!   given as they are. There are two public subnets, `subnet-0a` and `subnet-0b`, and the security group `sg-0a`
+//!   from the start. What a seeded task definition names (roles, secrets, parameters, file systems) comes with it.
+//! - There are no policies. In a simulation everything is allowed but what [`Options`], [`Sandbox::deny_action`] and
+//!   [`Sandbox::deny`] take away, and these rules are told by simulations alone.
+//! - A `SecureString` cannot be decrypted, and GetParameters has neither versions nor labels.
 //!
 //! "Facts" in comments are this project's collected facts about AWS, by section.
 
@@ -37,5 +45,7 @@ pub use handle::{HttpAnswer, InProcess, Options, Sandbox, SandboxError, Truth};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{ApiCall, BucketOptions, BucketPolicy};
 pub use world::{
-    ApiError, Encryption, Mishap, RepositoryOptions, RunningTask, TagMutability, TargetGroupOptions,
+    ApiError, Encryption, Mishap, MountTargetOptions, PermissionOptions, RepositoryOptions, RouteOptions,
+    RouteTableOptions, RunningTask, SecurityGroupOptions, SubnetOptions, TagMutability, TargetGroupOptions,
+    VpcEndpointOptions,
 };

@@ -1,5 +1,6 @@
 //! Clients with a Region, credentials, retries and time limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
@@ -10,9 +11,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tokio::sync::OnceCell;
 
+use super::account::Caller;
 use super::calls::CallCounter;
 use super::error::aws_error;
+use super::signed::Signed;
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
 
@@ -58,7 +62,10 @@ pub struct Aws {
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) elb: aws_sdk_elasticloadbalancingv2::Client,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
-    sts: aws_sdk_sts::Client,
+    pub(super) sts: aws_sdk_sts::Client,
+    pub(super) signed: Signed,
+    /// Who is calling, once it is known.
+    pub(super) caller: Arc<OnceCell<Caller>>,
 }
 
 impl Aws {
@@ -126,6 +133,8 @@ impl Aws {
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs),
             sts: aws_sdk_sts::Client::from_conf(sts),
+            caller: Arc::default(),
+            signed: Signed::new(region.as_ref(), &config, calls.clone()),
             calls,
         })
     }

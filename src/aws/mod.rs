@@ -13,6 +13,7 @@ mod logs;
 mod raw;
 mod s3;
 mod service_deployments;
+mod signed;
 mod update;
 mod watching;
 

@@ -6,6 +6,7 @@
 // A test may panic, print, and read the variables that lead it to the real parts.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
+mod account;
 #[cfg(unix)]
 mod canary;
 mod chaos;

@@ -131,7 +131,7 @@ pub fn api_calls(report: &Value) -> BTreeMap<String, u64> {
 
 /// The names of calls that change something.
 pub fn writes(report: &Value) -> Vec<String> {
-    let reads = ["Describe", "List", "Get", "Head", "Batch"];
+    let reads = ["Describe", "List", "Get", "Head", "Batch", "Simulate"];
     api_calls(report)
         .into_keys()
         .filter(|name| {

@@ -1,5 +1,5 @@
 //! The sandbox without a server: requests are answered in the caller's process and at the caller's time, which may
-//! be a paused one. It has the APIs of ECS, ECR, Elastic Load Balancing and STS, and neither S3 nor a registry.
+//! be a paused one. It has the APIs that speak AWS JSON and AWS Query, and neither EFS nor S3 nor a registry.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The running sandbox, as its user sees it.
 
+mod account;
 mod in_process;
 mod options;
 mod sandbox;

@@ -1,4 +1,4 @@
-//! The AWS JSON 1.1 protocol: ECS, ECR and CloudWatch Logs.
+//! The AWS JSON 1.1 protocol: ECS, ECR, CloudWatch Logs, Secrets Manager, Systems Manager and Service Quotas.
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -36,6 +36,9 @@ pub(super) fn reply(
         "AmazonEC2ContainerServiceV20141113" => Ok(Service::Ecs),
         "AmazonEC2ContainerRegistry_V20150921" => Ok(Service::Ecr),
         "Logs_20140328" => Ok(Service::Logs),
+        "secretsmanager" => Ok(Service::SecretsManager),
+        "AmazonSSM" => Ok(Service::Ssm),
+        "ServiceQuotasV20190624" => Ok(Service::ServiceQuotas),
         other => Err(other.split(['_', '.']).next().unwrap_or(other).to_lowercase()),
     };
     let name = service.as_ref().map_or_else(String::as_str, |service| service.name());
@@ -69,7 +72,7 @@ fn call(timed: &mut Timed, service: Service, operation: &str, body: &[u8]) -> Re
     timed.world.call(service, operation, &input, now)
 }
 
-fn refuse(error: ApiError) -> Reply {
+pub(super) fn refuse(error: ApiError) -> Reply {
     Reply {
         status: StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         media_type: MEDIA_TYPE,

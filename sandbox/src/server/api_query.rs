@@ -1,4 +1,4 @@
-//! The AWS Query protocol: Elastic Load Balancing and STS.
+//! The AWS Query protocol: Elastic Load Balancing, STS, IAM, CloudFormation and, in its own flavour, EC2.
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -30,6 +30,9 @@ pub(super) fn reply(timed: &mut Timed, signed: bool, body: &[u8]) -> (Named, Rep
     let (action, version) = (field("Action"), field("Version"));
     let service = match version {
         "2011-06-15" => Ok((Service::Sts, "https://sts.amazonaws.com/doc/2011-06-15/")),
+        "2010-05-08" => Ok((Service::Iam, "https://iam.amazonaws.com/doc/2010-05-08/")),
+        "2010-05-15" => Ok((Service::CloudFormation, "http://cloudformation.amazonaws.com/doc/2010-05-15/")),
+        "2016-11-15" => Ok((Service::Ec2, "http://ec2.amazonaws.com/doc/2016-11-15/")),
         "2015-12-01" => {
             Ok((Service::ElasticLoadBalancing, "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"))
         }
@@ -49,18 +52,39 @@ pub(super) fn reply(timed: &mut Timed, signed: bool, body: &[u8]) -> (Named, Rep
         }
     };
     let reply = match result {
+        Ok((value, namespace)) if name == Service::Ec2.name() => accept_ec2(action, namespace, &value),
         Ok((value, namespace)) => accept(action, namespace, &value),
+        Err(error) if name == Service::Ec2.name() => refuse_ec2(&error),
         Err(error) => refuse(&error),
     };
     (named, reply)
 }
 
 fn accept(action: &str, namespace: &str, value: &Value) -> Reply {
-    let result = xml::fields(value);
+    let result = xml::fields(value, "member");
     let body = format!(
         "<{action}Response xmlns=\"{namespace}\"><{action}Result>{result}</{action}Result><ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId></ResponseMetadata></{action}Response>"
     );
     Reply { status: StatusCode::OK, media_type: MEDIA_TYPE, body, error_type: None }
+}
+
+/// EC2 has no element around the result, and its lists have `item` elements.
+fn accept_ec2(action: &str, namespace: &str, value: &Value) -> Reply {
+    let result = xml::fields(value, "item");
+    let body = format!(
+        "<{action}Response xmlns=\"{namespace}\"><requestId>00000000-0000-4000-8000-000000000000</requestId>{result}</{action}Response>"
+    );
+    Reply { status: StatusCode::OK, media_type: MEDIA_TYPE, body, error_type: None }
+}
+
+fn refuse_ec2(error: &ApiError) -> Reply {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = format!(
+        "<Response><Errors><Error>{}{}</Error></Errors><RequestID>00000000-0000-4000-8000-000000000000</RequestID></Response>",
+        xml::element("Code", &error.code),
+        xml::element("Message", &error.message),
+    );
+    Reply { status, media_type: MEDIA_TYPE, body, error_type: None }
 }
 
 fn refuse(error: &ApiError) -> Reply {
@@ -75,15 +99,13 @@ fn refuse(error: &ApiError) -> Reply {
     Reply { status, media_type: MEDIA_TYPE, body, error_type: None }
 }
 
-/// `Targets.member.1.Id=x` becomes `{"Targets":[{"Id":"x"}]}`.
+/// `Targets.member.1.Id=x` becomes `{"Targets":[{"Id":"x"}]}`, and so does EC2's `Targets.1.Id=x`.
 fn nest(form: &[(String, String)]) -> Value {
     let mut root = Value::Object(Map::new());
     for (key, value) in form {
         let mut place = &mut root;
-        let mut parts = key.split('.').peekable();
-        while let Some(part) = parts.next() {
-            if part == "member" {
-                let index: usize = parts.next().and_then(|index| index.parse().ok()).unwrap_or(1);
+        for part in key.split('.').filter(|part| *part != "member") {
+            if let Ok(index) = part.parse::<usize>() {
                 // Lists of the operations here have at most a few hundred entries.
                 let index = index.clamp(1, 1000) - 1;
                 if !place.is_array() {
@@ -120,6 +142,9 @@ mod tests {
             ("Targets.member.1.Id", "a"),
             ("Targets.member.1.Port", "80"),
             ("Names.member.1", "n"),
+            ("Filter.1.Name", "f"),
+            ("Filter.1.Value.2", "w"),
+            ("Filter.1.Value.1", "v"),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(
@@ -128,6 +153,7 @@ mod tests {
                 "Action": "DescribeTargetHealth",
                 "Targets": [{ "Id": "a", "Port": "80" }, { "Id": "b" }],
                 "Names": ["n"],
+                "Filter": [{ "Name": "f", "Value": ["v", "w"] }],
             })
         );
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub struct ApiCall {
     /// Real time since the sandbox started.
     pub at: Duration,
-    /// `ecs`, `ecr`, `elasticloadbalancing`, `sts`, `s3` or `registry`.
+    /// The prefix of IAM's actions, e.g. `ecs`, or `registry`.
     pub service: String,
     /// The operation, e.g. `UpdateService`, `PutObject` or, for the registry, `PUT blob`.
     pub operation: String,

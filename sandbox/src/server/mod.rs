@@ -3,6 +3,7 @@
 mod answer;
 mod api_json;
 mod api_query;
+mod api_rest;
 mod chunked;
 mod clock;
 mod journal;

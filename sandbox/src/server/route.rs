@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use super::{
     Shared,
     answer::{Answer, header},
-    api_json, api_query, objects, registry,
+    api_json, api_query, api_rest, objects, registry,
 };
 
 /// Answers one request and notes it in the journal.
@@ -16,6 +16,8 @@ pub(crate) async fn respond(shared: &Shared, request: Request<Incoming>) -> Answ
         registry::respond(shared, request).await
     } else if header(&request, "x-amz-target").is_some() {
         api_json::respond(shared, request).await
+    } else if api_rest::is_for(&request) {
+        api_rest::respond(shared, &request)
     } else if is_form(&request) {
         api_query::respond(shared, request).await
     } else {

@@ -8,18 +8,18 @@ pub(super) fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escape(text))
 }
 
-/// The fields of a JSON object as elements; entries of an array are `member` elements, as in the
-/// Query protocol.
-pub(super) fn fields(value: &Value) -> String {
+/// The fields of a JSON object as elements; entries of an array are elements named `entry`: `member` in the Query
+/// protocol, `item` in EC2's flavour of it.
+pub(super) fn fields(value: &Value, entry: &str) -> String {
     match value {
         Value::Null => String::new(),
         Value::Object(fields) => fields
             .iter()
             .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| format!("<{name}>{}</{name}>", self::fields(value)))
+            .map(|(name, value)| format!("<{name}>{}</{name}>", self::fields(value, entry)))
             .collect(),
         Value::Array(items) => {
-            items.iter().map(|item| format!("<member>{}</member>", fields(item))).collect()
+            items.iter().map(|item| format!("<{entry}>{}</{entry}>", fields(item, entry))).collect()
         }
         Value::String(text) => escape(text.as_str()).into_owned(),
         other => other.to_string(),
@@ -35,7 +35,7 @@ mod tests {
     fn nests_and_escapes() {
         let value = json!({ "A": [{ "B": "<&>" }, { "B": 2 }], "C": true, "D": null });
         assert_eq!(
-            fields(&value),
+            fields(&value, "member"),
             "<A><member><B>&lt;&amp;&gt;</B></member><member><B>2</B></member></A><C>true</C>"
         );
     }

@@ -18,6 +18,20 @@ pub enum Service {
     Logs,
     /// Security Token Service.
     Sts,
+    /// Amazon EC2, of which VPC is a part.
+    Ec2,
+    /// Identity and Access Management.
+    Iam,
+    /// AWS Secrets Manager.
+    SecretsManager,
+    /// AWS Systems Manager, of which Parameter Store is a part.
+    Ssm,
+    /// AWS CloudFormation.
+    CloudFormation,
+    /// Amazon Elastic File System.
+    Efs,
+    /// Service Quotas.
+    ServiceQuotas,
 }
 
 impl Service {
@@ -29,13 +43,20 @@ impl Service {
             Service::ElasticLoadBalancing => "elasticloadbalancing",
             Service::Logs => "logs",
             Service::Sts => "sts",
+            Service::Ec2 => "ec2",
+            Service::Iam => "iam",
+            Service::SecretsManager => "secretsmanager",
+            Service::Ssm => "ssm",
+            Service::CloudFormation => "cloudformation",
+            Service::Efs => "elasticfilesystem",
+            Service::ServiceQuotas => "servicequotas",
         }
     }
 }
 
 /// Whether an operation changes something, judged by its name as IAM's access levels do.
 pub fn is_write(operation: &str) -> bool {
-    !["Describe", "List", "Get", "Filter", "BatchGet", "BatchCheck", "Head"]
+    !["Describe", "List", "Get", "Filter", "BatchGet", "BatchCheck", "Head", "Simulate"]
         .iter()
         .any(|prefix| operation.starts_with(prefix))
 }
@@ -67,6 +88,13 @@ impl World {
             Service::ElasticLoadBalancing => self.call_load_balancing(operation, input),
             Service::Logs => self.call_logs(operation, input),
             Service::Sts => self.call_sts(operation),
+            Service::Ec2 => self.call_ec2(operation, input),
+            Service::Iam => self.call_iam(operation, input),
+            Service::SecretsManager => self.call_secrets_manager(operation, input),
+            Service::Ssm => self.call_ssm(operation, input),
+            Service::CloudFormation => self.call_cloudformation(operation, input),
+            Service::Efs => self.call_efs(operation, input),
+            Service::ServiceQuotas => self.call_service_quotas(operation, input),
         }
     }
 
@@ -75,11 +103,23 @@ impl World {
         let Some(text) = self.denial(&format!("{}:{operation}", service.name()), "*") else {
             return Ok(());
         };
-        let code = match service {
-            Service::Ecs | Service::Ecr | Service::Logs => "AccessDeniedException",
-            Service::ElasticLoadBalancing | Service::Sts => "AccessDenied",
-        };
-        Err(ApiError::client(code, text))
+        Err(match service {
+            Service::Ecs
+            | Service::Ecr
+            | Service::Logs
+            | Service::SecretsManager
+            | Service::Ssm
+            | Service::ServiceQuotas => ApiError::client("AccessDeniedException", text),
+            Service::ElasticLoadBalancing | Service::Sts => ApiError::client("AccessDenied", text),
+            Service::Iam | Service::CloudFormation => {
+                ApiError { status: 403, ..ApiError::client("AccessDenied", text) }
+            }
+            Service::Efs => ApiError { status: 403, ..ApiError::client("AccessDeniedException", text) },
+            Service::Ec2 => {
+                let text = format!("You are not authorized to perform this operation. {text}");
+                ApiError { status: 403, ..ApiError::client("UnauthorizedOperation", text) }
+            }
+        })
     }
 
     /// IAM's text when the caller may not do an action.

@@ -9,15 +9,19 @@ use serde_json::Value;
 
 use super::{
     ApiError, ObjectStore, VirtualTime,
+    file_systems::FileSystems,
+    identity::Identities,
     images::{Logins, Registry, RepositoryOptions},
     load_balancing::{TargetGroup, TargetGroupOptions},
     logs::Logs,
+    network::Network,
     random::Random,
     service_deployments::History,
     services::Service,
     task_definitions::TaskDefinitions,
     tasks::Task,
     throttling::Throttle,
+    values::Values,
 };
 use crate::Scenario;
 
@@ -76,12 +80,23 @@ pub struct World {
     pub(crate) throttle: Throttle,
     pub(crate) ordained: Option<super::Ordained>,
     pub(crate) denied_actions: BTreeSet<String>,
+    pub(crate) network: Network,
+    pub(crate) identities: Identities,
+    pub(crate) values: Values,
+    pub(crate) file_systems: FileSystems,
+    /// Who calls, in place of the account's own user.
+    pub(crate) caller: Option<String>,
 }
 
 impl World {
     /// An empty account.
     pub fn new(options: WorldOptions) -> World {
         World {
+            network: Network::new(&options.region),
+            identities: Identities::default(),
+            values: Values::default(),
+            file_systems: FileSystems::default(),
+            caller: None,
             region: options.region,
             account: options.account,
             now: options.start,
@@ -145,6 +160,11 @@ impl World {
         arn
     }
 
+    /// Sets whose ARN STS gives as the caller's.
+    pub fn set_caller(&mut self, arn: &str) {
+        self.caller = Some(arn.to_owned());
+    }
+
     /// Sets what an essential container writes to its log before it exits by itself.
     pub fn set_last_words(&mut self, lines: Vec<String>) {
         self.logs.last_words = Some(lines);
@@ -155,11 +175,13 @@ impl World {
         self.logs.delete_group(name);
     }
 
-    /// Registers a task definition from the JSON of RegisterTaskDefinition and returns its ARN.
+    /// Registers a task definition from the JSON of RegisterTaskDefinition and returns its ARN. The roles, secrets,
+    /// parameters and file systems that it names are made with it.
     ///
     /// Errors: as RegisterTaskDefinition answers.
     pub fn seed_task_definition(&mut self, input: &Value) -> Result<String, ApiError> {
         let answer = self.register_task_definition(input)?;
+        self.furnish(input);
         Ok(answer["taskDefinition"]["taskDefinitionArn"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -231,7 +253,8 @@ impl World {
 
     /// The caller's ARN, the same for every caller.
     pub(crate) fn caller_arn(&self) -> String {
-        format!("arn:aws:iam::{}:user/sandbox", self.account)
+        let own = || format!("arn:aws:iam::{}:user/sandbox", self.account);
+        self.caller.clone().unwrap_or_else(own)
     }
 }
 

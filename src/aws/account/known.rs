@@ -30,4 +30,23 @@ impl<T> Known<T> {
             _ => None,
         }
     }
+
+    /// What follows from the fact, where it is known; otherwise, why it is not.
+    pub fn and_then<U>(self, next: impl FnOnce(T) -> Known<U>) -> Known<U> {
+        match self {
+            Self::Is(fact) => next(fact),
+            other => other.without_fact(),
+        }
+    }
+
+    /// Why something else is not known either. A fact itself says nothing of anything else: it becomes
+    /// [`Known::NotAsked`].
+    pub fn without_fact<U>(self) -> Known<U> {
+        match self {
+            Self::Absent => Known::Absent,
+            Self::Denied { permission } => Known::Denied { permission },
+            Self::Unknown { why } => Known::Unknown { why },
+            Self::Is(_) | Self::NotAsked => Known::NotAsked,
+        }
+    }
 }

@@ -1,12 +1,22 @@
 //! What preflight and lookups read of an account beside the services of a deployment: network, roles, secrets,
 //! file systems, quotas, stacks. All of it is read-only.
 
+mod caller;
+mod documents;
 mod known;
 mod network;
+mod network_reads;
+mod quotas;
+mod role_reads;
 mod roles;
+mod secrets;
+mod simulation;
 mod storage;
+mod storage_reads;
+mod targets;
 mod values;
 
+pub use caller::Caller;
 pub use known::Known;
 pub use network::{Endpoint, EndpointKind, Network, Peer, Route, RouteTable, Rule, SecurityGroup, Subnet};
 pub use roles::{Decision, Demand, Principal, Role};

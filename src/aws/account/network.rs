@@ -5,13 +5,13 @@ use super::Known;
 /// The subnets of a service and what leads out of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
-    /// Those that the service names.
+    /// Those that the service names and that exist.
     pub subnets: Vec<Subnet>,
     /// Those of the service's VPC.
     pub route_tables: Known<Vec<RouteTable>>,
     /// Those of the service's VPC.
     pub endpoints: Known<Vec<Endpoint>>,
-    /// Those of the service, of its VPC endpoints and of its mount targets.
+    /// Those of the service's VPC, among them those of its endpoints and of mount targets in it.
     pub security_groups: Known<Vec<SecurityGroup>>,
 }
 

@@ -12,7 +12,7 @@ pub struct SecretFacts {
     pub kms_key: Option<String>,
     /// It is scheduled for deletion and cannot be read.
     pub is_deleted: bool,
-    /// The names in it where it is a JSON object, if they were asked for.
+    /// The names in it, if they were asked for; absent where it is no JSON object.
     pub json_keys: Known<Vec<String>>,
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Target, TargetGroup, TargetState};
 use crate::world::{
-    ApiError, World,
+    ApiError, VPC, World,
     json::{list, number, required, text, texts},
 };
 
@@ -126,7 +126,7 @@ fn render_group(group: &TargetGroup) -> Value {
         "TargetGroupName": group.name,
         "Protocol": "HTTP",
         "Port": options.port,
-        "VpcId": "vpc-0a1b2c3d4e5f60718",
+        "VpcId": VPC,
         "HealthCheckProtocol": "HTTP",
         "HealthCheckPort": "traffic-port",
         "HealthCheckEnabled": true,

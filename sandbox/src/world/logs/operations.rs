@@ -1,4 +1,4 @@
-//! GetLogEvents, FilterLogEvents, DescribeLogStreams.
+//! GetLogEvents, FilterLogEvents, DescribeLogStreams, DescribeLogGroups.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,7 @@ impl World {
             "GetLogEvents" => self.get_log_events(input),
             "FilterLogEvents" => self.filter_log_events(input),
             "DescribeLogStreams" => self.describe_log_streams(input),
+            "DescribeLogGroups" => self.describe_log_groups(input),
             _ => Err(ApiError::not_implemented("logs", operation)),
         }
     }
@@ -109,6 +110,29 @@ impl World {
             })
             .collect();
         Ok(json!({ "logStreams": streams }))
+    }
+
+    fn describe_log_groups(&self, input: &Value) -> Result<Value, ApiError> {
+        let prefix = text(input, "logGroupNamePrefix").unwrap_or_default();
+        let limit = usize::try_from(number(input, "limit").unwrap_or(50)).unwrap_or(50);
+        let start: usize = match text(input, "nextToken") {
+            None => 0,
+            Some(token) => token.parse().map_err(|_| bad_token())?,
+        };
+        let names: Vec<&String> = self.logs.groups.keys().filter(|name| name.starts_with(prefix)).collect();
+        let groups = names.iter().skip(start).take(limit).map(|name| {
+            json!({
+                "logGroupName": name,
+                "arn": format!("arn:aws:logs:{}:{}:log-group:{name}:*", self.region, self.account),
+                "metricFilterCount": 0,
+                "storedBytes": 0,
+            })
+        });
+        let mut answer = json!({ "logGroups": groups.collect::<Vec<_>>() });
+        if start.saturating_add(limit) < names.len() {
+            answer["nextToken"] = json!((start + limit).to_string());
+        }
+        Ok(answer)
     }
 
     fn streams(&self, input: &Value) -> Result<&BTreeMap<String, Vec<Line>>, ApiError> {
