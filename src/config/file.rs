@@ -228,12 +228,21 @@ pub(crate) fn parse(path: &Path, text: &str, variables: &HashMap<String, String>
 impl ConfigFile {
     /// The lookups in what is needed of these services, by key; all of them where none is named.
     pub(super) fn wanted(&mut self, need: Need, only: &[String]) -> BTreeSet<Lookup> {
-        self.needed(need, only).flat_map(|text| wanted(text, Reading::Value)).collect()
+        let keys = self.container_names(only).flat_map(|name| wanted(name, Reading::Value));
+        let mut all: BTreeSet<Lookup> = keys.collect();
+        all.extend(self.needed(need, only).flat_map(|text| wanted(text, Reading::Value)));
+        all
+    }
+
+    /// The keys of `containers`, which are names and may have expressions.
+    fn container_names(&self, only: &[String]) -> impl Iterator<Item = &String> {
+        let chosen = self.services.iter().filter(move |(key, _)| only.is_empty() || only.contains(key));
+        chosen.flat_map(|(_, entry)| entry.containers.keys())
     }
 
     /// Adds what is not needed to what was found.
     pub(super) fn leave_out(&mut self, found: &mut Found) {
-        for lookup in self.texts().flat_map(|text| wanted(text, Reading::Value)) {
+        for lookup in self.wanted(Need::Everything, &[]) {
             found.entry(lookup).or_insert_with(|| Ok(NOT_LOOKED_UP.to_owned()));
         }
     }
@@ -243,7 +252,23 @@ impl ConfigFile {
     /// # Errors
     /// For the first that cannot be replaced, with `path:line:column`.
     pub(super) fn replace(&mut self, path: &Path, text: &str, values: Values<'_>) -> Result<()> {
-        self.texts().try_for_each(|value| replace(value, path, text, values))
+        self.texts().try_for_each(|value| replace(value, path, text, values))?;
+        for entry in self.services.values_mut() {
+            let mut containers = IndexMap::with_capacity(entry.containers.len());
+            for (mut name, container) in std::mem::take(&mut entry.containers) {
+                replace(&mut name, path, text, values)?;
+                if containers.contains_key(&name) {
+                    return Err(Error::usage(format!(
+                        "{}: the container {name} stands there twice",
+                        path.display()
+                    ))
+                    .hint("Two keys of `containers` have become the same name; keep one of them."));
+                }
+                containers.insert(name, container);
+            }
+            entry.containers = containers;
+        }
+        Ok(())
     }
 
     /// The Terraform states and the Region, which decide where the rest is looked up.
@@ -416,6 +441,17 @@ mod tests {
         let text = "version: 1\n# ${NOT_READ}\ncluster: ${STAGE}-${TIER:-one}\nservices: { api: {} }\n";
         let file = read(text, &[("STAGE", "prod: [x]")]).unwrap();
         assert_eq!(file.cluster.as_deref(), Some("prod: [x]-one"));
+    }
+
+    #[test]
+    fn a_container_may_be_named_by_a_variable() {
+        let text =
+            "version: 1\ncluster: c\nservices:\n  api:\n    containers:\n      ${NAME}: {}\n      b: {}\n";
+        let file = read(text, &[("NAME", "a")]).unwrap();
+        let names: Vec<&String> = file.services["api"].containers.keys().collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(refusal(text).starts_with("landfall.yml:6:7: the environment variable `NAME` is not set"));
+        assert!(read(text, &[("NAME", "b")]).unwrap_err().to_string().contains("b stands there twice"));
     }
 
     #[test]

@@ -228,10 +228,22 @@ impl Scope {
                 rest = &rest[end..];
                 continue;
             }
+            if let Some((length, variable)) = computed(rest) {
+                out.text.push_str(&format!("${{{variable}}}"));
+                out.unknown.insert((rest[..length].to_owned(), variable));
+                rest = &rest[length..];
+                continue;
+            }
             let braced = rest.starts_with("${");
             let body = &rest[if braced { 2 } else { 1 }..];
             let length = body.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(body.len());
             let (name, after) = body.split_at(length);
+            if let Some(default) = after.strip_prefix(":-").filter(|_| braced) {
+                let end = default.find('}').unwrap_or(default.len());
+                out.text.push_str(&format!("${{{name}:-{}}}", &default[..end]));
+                rest = default.get(end + 1..).unwrap_or_default();
+                continue;
+            }
             let closed = !braced || after.starts_with('}');
             if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !closed {
                 out.text.push('$');
@@ -258,6 +270,31 @@ impl Scope {
         out.text.push_str(rest);
         out
     }
+}
+
+/// What a shell computes at the beginning of a text: `$(COMMAND)`, `${NAME/a/b}`, `${NAME::12}`. Its length, and the
+/// name of a variable that can stand for it. `${NAME:-default}` is ours too.
+fn computed(text: &str) -> Option<(usize, String)> {
+    if text.starts_with("$(") {
+        let mut depth = 0;
+        let end = text.char_indices().find(|(_, c)| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => return false,
+            }
+            depth == 0
+        });
+        let length = end.map_or(text.len(), |(at, _)| at + 1);
+        let word = text[2..length].split_whitespace().next().unwrap_or_default();
+        return Some((length, as_variable(&format!("computed_by_{word}"))));
+    }
+    let body = text.strip_prefix("${")?;
+    let name = body.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|at| *at > 0)?;
+    let end = body.find('}')?;
+    let operator = &body[name..=end];
+    let is_plain = operator == "}" || operator.starts_with(":-");
+    (!is_plain).then(|| (end + 3, as_variable(&format!("part_of_{}", &body[..name]))))
 }
 
 /// The variable, if a text is one and nothing else.
@@ -388,6 +425,12 @@ mod tests {
         assert_eq!(scope.convert("${{ steps.build.outputs.old }}").text, "${ECR_REGISTRY}");
         assert_eq!(scope.convert("${{ env.URI }}").text, "${ECR_REGISTRY}/x");
         assert_eq!(scope.convert("${{ steps.build.outputs.none }}").text, "${BUILD_NONE}");
+        let script =
+            "echo \"v=${GITHUB_SHA::12}-$(git log (x))-${GITHUB_REF/a\\//}-${B:-c}\" >> $GITHUB_OUTPUT";
+        scope.outputs_of("parts", script);
+        let parts = scope.convert("${{ steps.parts.outputs.v }}");
+        assert_eq!(parts.text, "${PART_OF_GITHUB_SHA}-${COMPUTED_BY_GIT}-${PART_OF_GITHUB_REF}-${B:-c}");
+        assert_eq!(parts.unknown.len(), 3);
         assert!(scope.is_made_by_a_step("task.json") && !scope.is_made_by_a_step("other.json"));
         assert_eq!(
             Scope::output_of("${{ steps.a.outputs.task-definition }}", "task-definition").as_deref(),

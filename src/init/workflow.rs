@@ -210,7 +210,9 @@ impl Finder {
         let by_family = ["task-definition-family", "task-definition-arn"]
             .iter()
             .find_map(|input| self.text(step, input, scope));
-        let from = self.text(step, "task-definition", scope);
+        // Which step it comes from, or which file it is, is found out where it is deployed.
+        let from = step.inputs.as_ref().and_then(|inputs| inputs.get("task-definition"));
+        let from = from.and_then(|value| value.value.as_str()).map(str::trim).map(str::to_owned);
         let Some(name) = container else {
             self.note(line, "the step names no container: it is not converted");
             return None;
@@ -290,6 +292,16 @@ impl Finder {
         let waits =
             self.text(step, "wait-for-service-stability", scope).unwrap_or_else(|| "false".to_owned());
         let minutes = self.text(step, "wait-for-minutes", scope);
+        let (here, there) = (&service, &cluster);
+        if let Some(at) =
+            self.services.iter().position(|other| other.service == *here && other.cluster == *there)
+        {
+            self.services.remove(at);
+            self.note(
+                line,
+                format!("the service {service} is deployed more than once: only the last step is converted"),
+            );
+        }
         self.services.push(Service {
             region: region.clone(),
             cluster,
@@ -390,7 +402,7 @@ fn configuration(services: &[Service], notes: &mut Vec<Note>) -> String {
         for container in &service.containers {
             containers.entry(&container.name).or_default().push(container);
         }
-        write_containers(&mut lines, &containers, notes);
+        write_containers(&mut lines, &containers);
         match (service.waits, &service.minutes) {
             (false, _) => {
                 lines.key(2, "wait");
@@ -410,19 +422,14 @@ fn configuration(services: &[Service], notes: &mut Vec<Note>) -> String {
     lines.finish()
 }
 
-fn write_containers(lines: &mut Lines, containers: &IndexMap<&str, Vec<&Container>>, notes: &mut Vec<Note>) {
+fn write_containers(lines: &mut Lines, containers: &IndexMap<&str, Vec<&Container>>) {
     let mut has_key = false;
     for (name, parts) in containers {
-        if name.contains('$') {
-            notes.push(Note::new(format!(
-                "a container is named by {name}: write its name in the place of `CONTAINER`, keys of the file are not replaced"
-            )));
-        }
         if !has_key {
             lines.key(2, "containers");
             has_key = true;
         }
-        lines.key(3, if name.contains('$') { "CONTAINER" } else { name });
+        lines.key(3, name);
         let mut empty = true;
         if let Some(image) = parts.iter().rev().find_map(|part| part.image.as_ref()) {
             lines.value(4, "image", image);

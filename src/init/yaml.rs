@@ -56,7 +56,9 @@ impl Lines {
 /// A text as a YAML scalar in block style: plain where that is a text to every reader.
 pub(super) fn scalar(text: &str) -> String {
     let first = text.chars().next();
-    let starts_well = first.is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '$' | '.'));
+    let is_duration = text.ends_with(['s', 'm', 'h']) && text.chars().all(|c| c.is_ascii_alphanumeric());
+    let starts_well =
+        is_duration || first.is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '/' | '$' | '.'));
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./@-$:{}?=+".contains(c);
     let word = text.to_ascii_lowercase();
     let is_word = matches!(
@@ -90,6 +92,7 @@ mod tests {
     #[test]
     fn a_scalar_is_read_as_the_text_that_it_was() {
         for text in [
+            "10m0s",
             "web",
             "eu-west-1",
             "123456789012",

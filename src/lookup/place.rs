@@ -40,7 +40,21 @@ impl<'a> Places<'a> {
                 value[..at].bytes().rev().take_while(|byte| *byte == b'$').count() % 2 == 0
             })
         };
-        self.within(self.values.iter().find(|(value, _)| has(value)), expression)
+        match self.values.iter().find(|(value, _)| has(value)) {
+            Some(value) => self.within(Some(value), expression),
+            None => self.in_a_key(expression),
+        }
+    }
+
+    /// The same for an expression that no value has, outside comments.
+    fn in_a_key(&self, expression: &str) -> String {
+        let path = self.path.display();
+        let lines = self.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+        let mut found = lines.filter_map(|(line, text)| Some((line, text, unescaped(text, expression)?)));
+        match found.next() {
+            Some((line, text, at)) => format!("{path}:{}:{}", line + 1, text[..at].chars().count() + 1),
+            None => path.to_string(),
+        }
     }
 
     /// The same in the value of this number, as [`Self::of`] where the numbers do not agree.
@@ -201,7 +215,7 @@ mod tests {
         let places = Places::of_json(path, text);
         assert_eq!(places.of("${A}"), "t.json:3:17");
         assert_eq!(places.of("${t:x[\"y\"]}"), "t.json:4:12");
-        assert_eq!(places.of_value(3, "${A}"), "t.json:4:31");
+        assert_eq!(places.of_value(3, "${A}"), "t.json:4:29");
         assert_eq!(places.of("${NONE}"), "t.json");
     }
 

@@ -258,7 +258,7 @@ async fn read(source: &Source, account: &Account) -> Result<Content, NotFound> {
             Ok(Content::State(state.map_err(|missing| of_missing(missing, &location.to_string()))?))
         }
         Source::Stack(name) => {
-            let outputs = stack_outputs(account.get().await?, name).await;
+            let outputs = account.get().await?.stack_outputs(name).await;
             let absent = (
                 format!("there is no CloudFormation stack `{name}`"),
                 "Correct its name, the Region or the account.",
@@ -266,7 +266,7 @@ async fn read(source: &Source, account: &Account) -> Result<Content, NotFound> {
             known(outputs, absent, "cloudformation:DescribeStacks").map(Content::Outputs)
         }
         Source::Parameter(name) => {
-            let parameter = parameter_value(account.get().await?, name).await;
+            let parameter = account.get().await?.parameter_value(name).await;
             let absent =
                 (format!("there is no parameter `{name}`"), "Correct its name, the Region or the account.");
             match known(parameter, absent, "ssm:GetParameter")? {
@@ -279,14 +279,6 @@ async fn read(source: &Source, account: &Account) -> Result<Content, NotFound> {
             }
         }
     }
-}
-
-async fn stack_outputs(_aws: &Aws, _stack: &str) -> Known<BTreeMap<String, String>> {
-    Known::Unknown { why: "this build does not read CloudFormation".to_owned() }
-}
-
-async fn parameter_value(_aws: &Aws, _name: &str) -> Known<(ParameterKind, String)> {
-    Known::Unknown { why: "this build does not read Parameter Store".to_owned() }
 }
 
 fn known<T>(fact: Known<T>, absent: (String, &str), action: &str) -> Result<T, NotFound> {

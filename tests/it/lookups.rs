@@ -41,7 +41,8 @@ async fn stage() -> Sandbox {
 }
 
 fn write(folder: &Path, config: &str) {
-    let mut task = definition(&json!({ "portMappings": [{ "containerPort": "${tfstate.local:output.port}" }] }));
+    let mut task =
+        definition(&json!({ "portMappings": [{ "containerPort": "${tfstate.local:output.port}" }] }));
     task["executionRoleArn"] = json!("${tfstate:aws_iam_role.exec.arn}");
     for (name, text) in [
         ("landfall.yml", config.to_owned()),
@@ -71,7 +72,11 @@ async fn everything_is_looked_up_once_at_plan_time() {
     assert_eq!(reads("GetObject"), 1);
     assert_eq!((reads("GetParameter"), reads("DescribeStacks")), (1, 1));
     // Only the variables differ from what runs: the role and the port are the same.
-    assert!(ran.stdout().contains("environment") && !ran.stdout().contains("executionRoleArn ("), "{}", ran.all());
+    assert!(
+        ran.stdout().contains("environment") && !ran.stdout().contains("executionRoleArn ("),
+        "{}",
+        ran.all()
+    );
     sandbox.shutdown().await;
 }
 
@@ -80,9 +85,24 @@ async fn what_cannot_be_looked_up_has_its_place_and_what_is_near() {
     let sandbox = stage().await;
     let folder = tempfile::tempdir().expect("a folder");
     for (from, to, expected, near) in [
-        ("output.cluster", "output.clustr", "landfall.yml:2:10: s3://states/app.tfstate: `output.clustr` is not in the state", "Did you mean `output.cluster`?"),
-        ("output.cluster", "output.password", "landfall.yml:2:10: s3://states/app.tfstate: `output.password` is marked sensitive", "`secrets`"),
-        ("${ssm:/stage}", "${ssm:/password}", "landfall.yml:9:32: the parameter `/password` is a SecureString", "`secrets`"),
+        (
+            "output.cluster",
+            "output.clustr",
+            "landfall.yml:2:10: s3://states/app.tfstate: `output.clustr` is not in the state",
+            "Did you mean `output.cluster`?",
+        ),
+        (
+            "output.cluster",
+            "output.password",
+            "landfall.yml:2:10: s3://states/app.tfstate: `output.password` is marked sensitive",
+            "`secrets`",
+        ),
+        (
+            "${ssm:/stage}",
+            "${ssm:/password}",
+            "landfall.yml:9:32: the parameter `/password` is a SecureString",
+            "`secrets`",
+        ),
         ("${ssm:/stage}", "${ssm:/none}", "landfall.yml:9:32: there is no parameter `/none`", "Region"),
         ("net.Vpc", "net.Vcp", "landfall.yml:9:57: the stack net has no output `Vcp`", "Did you mean `Vpc`?"),
         ("net.Vpc", "nat.Vpc", "landfall.yml:9:57: there is no CloudFormation stack `nat`", "Region"),
@@ -98,7 +118,8 @@ async fn what_cannot_be_looked_up_has_its_place_and_what_is_near() {
     }
     // A lookup that a command makes no use of is not made.
     let config = CONFIG.replace("        environment", "        env_file: .env\n        environment");
-    std::fs::write(folder.path().join("landfall.yml"), format!("env_store: s3://x-y-z\n{config}")).expect("written");
+    std::fs::write(folder.path().join("landfall.yml"), format!("env_store: s3://x-y-z\n{config}"))
+        .expect("written");
     std::fs::write(folder.path().join(".env"), "A=1\n").expect("written");
     Landfall::new(&["env", "check"]).in_folder(folder.path()).run().expect_code(0);
     sandbox.shutdown().await;
@@ -108,6 +129,7 @@ async fn what_cannot_be_looked_up_has_its_place_and_what_is_near() {
 fn the_embedded_stand_in_has_nothing_to_look_up() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), CONFIG);
-    let ran = Landfall::new(&["deploy", "--sandbox", "--dry-run"]).in_folder(folder.path()).run().expect_code(2);
+    let ran =
+        Landfall::new(&["deploy", "--sandbox", "--dry-run"]).in_folder(folder.path()).run().expect_code(2);
     assert!(ran.all().contains("landfall.yml:2:10: this is looked up in AWS"), "{}", ran.all());
 }
