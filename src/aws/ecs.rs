@@ -64,26 +64,6 @@ impl Aws {
         Ok(self.describe_services(cluster, vec![service.to_owned()]).await?.into_iter().next())
     }
 
-    /// A service as the JSON of DescribeServices, with its tags; `None` where the cluster has none of that name.
-    ///
-    /// # Errors
-    /// As [`Self::describe_service`].
-    pub async fn service_document(&self, cluster: &str, service: &str) -> Result<Option<Value>> {
-        let raw = RawResponse::default();
-        self.ecs
-            .describe_services()
-            .cluster(cluster)
-            .services(service)
-            .include(sdk::ServiceField::Tags)
-            .customize()
-            .interceptor(raw.clone())
-            .send()
-            .await
-            .map_err(|error| aws_error("ecs:DescribeServices", &format!("{cluster}/{service}"), error))?;
-        let mut document = raw.json()?;
-        Ok(document.pointer_mut("/services/0").map(Value::take))
-    }
-
     /// At most [`SERVICES_PER_CALL`] services; those that the cluster does not have are left out.
     pub(super) async fn describe_services(
         &self,

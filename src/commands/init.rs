@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use crate::aws::account::Known;
 use crate::aws::{Aws, AwsSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::init::{
@@ -56,14 +59,29 @@ pub async fn init(job: InitJob, format: Format) -> Result<String> {
 
 async fn live(settings: AwsSettings, cluster: String, service: &str) -> Result<Drafted> {
     let aws = Aws::connect(settings).await?;
-    let document = aws.service_document(&cluster, service).await?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Preflight,
-            format!("there is no service {service} in cluster {cluster} ({})", aws.region),
-        )
-        .hint("Check its name, the cluster, the Region and the account.")
-    })?;
-    let revision = document.get("taskDefinition").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let document = match aws.service_document(&cluster, service).await {
+        Known::Is(document) => Value::Object(document),
+        Known::Absent => {
+            return Err(Error::new(
+                ErrorKind::Preflight,
+                format!("there is no service {service} in cluster {cluster} ({})", aws.region),
+            )
+            .hint("Check its name, the cluster, the Region and the account."));
+        }
+        Known::Denied { permission } => {
+            return Err(Error::new(ErrorKind::Aws, format!("the caller may not {permission}"))
+                .hint(format!("Allow {permission} and ecs:DescribeTaskDefinition.")));
+        }
+        Known::Unknown { why } => {
+            return Err(Error::new(
+                ErrorKind::Aws,
+                format!("ecs:DescribeServices on {cluster}/{service}: {why}"),
+            )
+            .hint("Check the cluster, the Region and the credentials."));
+        }
+        Known::NotAsked => return Err(Error::internal("ecs:DescribeServices was not asked")),
+    };
+    let revision = document.get("taskDefinition").and_then(Value::as_str).unwrap_or_default();
     if revision.is_empty() {
         return Err(Error::new(ErrorKind::Preflight, format!("the service {service} has no task definition of its own"))
             .hint("One whose deployment controller is EXTERNAL has them in its task sets: Landfall does not deploy it."));
@@ -83,7 +101,7 @@ fn convert(path: &Path) -> Result<Drafted> {
             "Write the configuration as YAML first: `jsonnet FILE` gives JSON, which YAML readers take.",
         ));
     }
-    let is_workflow = serde_saphyr::from_str::<serde_json::Value>(&text)
+    let is_workflow = serde_saphyr::from_str::<Value>(&text)
         .map_err(|error| crate::config::yaml_error(path, &error))?
         .get("jobs")
         .is_some();
