@@ -123,6 +123,17 @@ impl Watching {
         self.aws.list_tasks(&self.cluster, service, stopped).await
     }
 
+    /// The ids of the EC2 instances behind container instances, by the latter's ARNs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws); the permission may be missing where everything else is allowed.
+    pub async fn instances(&self, arns: &[String]) -> Result<Vec<(String, Option<String>)>> {
+        let pages = arns
+            .chunks(TASKS_PER_CALL)
+            .map(|page| self.aws.describe_container_instances(&self.cluster, page));
+        Ok(try_join_all(pages).await?.into_iter().flatten().collect())
+    }
+
     /// The health of every target of a target group.
     ///
     /// # Errors

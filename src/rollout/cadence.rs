@@ -51,6 +51,14 @@ pub(super) enum Groups {
 impl Question {
     /// Everything.
     pub const ALL: Self = Self { service: true, tasks: true, listing: true, targets: Groups::All };
+
+    /// A target group that is one of a pair is not looked at alone: a task is in one or the other.
+    pub fn with_alternates(mut self, alternates: &[(String, String)]) -> Self {
+        if !alternates.is_empty() && self.targets != Groups::None {
+            self.targets = Groups::All;
+        }
+        self
+    }
 }
 
 /// What a look brought, as far as the next one depends on it.

@@ -11,6 +11,7 @@ mod account;
 mod canary;
 mod chaos;
 mod cli;
+mod corpus;
 #[cfg(target_os = "linux")]
 mod discard;
 mod e2e;
@@ -19,6 +20,7 @@ mod env_lifecycle;
 mod env_store;
 mod explain;
 mod images;
+mod kinds;
 mod logs;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -1,7 +1,10 @@
 //! Whole deployments on paused time (see `simulated`).
 
+use std::time::Duration;
+
 use landfall::event::{Event, Verdict};
 use landfall_sandbox::{Mishap, Scenario, TargetGroupOptions};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::simulated::run::{CLUSTER, SERVICE};
@@ -69,4 +72,77 @@ async fn a_wire_that_fails_does_not_fail_the_rollout() {
     });
     let ended = deploy(&wire, &Plan::default(), &CancellationToken::new()).await;
     assert_eq!(ended.verdict(), Verdict::Succeeded, "{:?} {:?}", ended.state.error, ended.state.warnings);
+}
+
+/// What fails on the way back is explained as what failed on the way there: the last words of its containers, and how
+/// the target groups check it.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_that_fails_has_evidence_of_its_own() {
+    let service = Service { minimum_healthy_percent: 0, maximum_percent: 100, ..service() };
+    let wire = service.build(9);
+    wire.account().ordain(Mishap::ExitsWhileStarting { code: 3 }, None);
+    // On the way back a task of the old revision is killed.
+    let kill = async {
+        let updates = || wire.calls().iter().filter(|call| call.operation == "UpdateService").count();
+        while updates() < 2 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        while !wire.account().kill_task(CLUSTER, SERVICE, 0) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let (plan, interrupt) = (Plan::default(), CancellationToken::new());
+    let (ended, ()) = tokio::join!(deploy(&wire, &plan, &interrupt), kill);
+    assert_eq!(ended.verdict(), Verdict::RolledBack, "{:?}", ended.state.services[0].report.reason);
+    let back = ended.when(|event| matches!(event, Event::RollbackStarted { .. })).expect("it goes back");
+    let told = |after: bool| {
+        let logs = |event: &Event| matches!(event, Event::ContainerLogs(_));
+        ended.events.iter().filter(|(at, event)| (*at >= back) == after && logs(event)).count()
+    };
+    assert!(told(false) > 0 && told(true) > 0, "{} before, {} after", told(false), told(true));
+    let calls = wire.calls();
+    let asked = calls.iter().filter(|call| call.operation == "DescribeTargetGroups").map(|call| call.at);
+    let asked: Vec<bool> = asked.map(|at| at >= back).collect();
+    assert_eq!(asked, [false, true]);
+}
+
+/// The time at a pause is no stall, however long it is.
+#[tokio::test(start_paused = true)]
+async fn a_rolling_update_may_be_paused_for_longer_than_the_stall_timeout() {
+    let wire = service().build(5);
+    let ecs = |operation: &str, input: Value| wire.account().ecs(operation, &input).expect(operation);
+    let service = json!({ "cluster": CLUSTER, "service": SERVICE });
+    let hooks = json!([{ "targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"] }]);
+    let configuration =
+        json!({ "lifecycleHooks": hooks, "minimumHealthyPercent": 100, "maximumPercent": 200 });
+    ecs(
+        "UpdateService",
+        json!({ "cluster": CLUSTER, "service": SERVICE, "deploymentConfiguration": configuration }),
+    );
+    let answer = async {
+        let minutes = Duration::from_secs(20 * 60);
+        tokio::time::sleep(minutes).await;
+        let listed = ecs("ListServiceDeployments", service.clone())["serviceDeployments"].clone();
+        let arns: Vec<&Value> =
+            listed.as_array().expect("a list").iter().map(|it| &it["serviceDeploymentArn"]).collect();
+        let found = ecs("DescribeServiceDeployments", json!({ "serviceDeploymentArns": arns }));
+        for deployment in found["serviceDeployments"].as_array().expect("a list") {
+            for hook in deployment["lifecycleHookDetails"].as_array().into_iter().flatten() {
+                if hook["status"] == "AWAITING_ACTION" {
+                    let arn = &deployment["serviceDeploymentArn"];
+                    ecs(
+                        "ContinueServiceDeployment",
+                        json!({ "serviceDeploymentArn": arn, "hookId": hook["hookId"] }),
+                    );
+                }
+            }
+        }
+        wire.calls().len() as f64 / minutes.as_secs_f64()
+    };
+    let plan = Plan { timeout: Duration::from_secs(3600), ..Plan::default() };
+    let interrupt = CancellationToken::new();
+    let (ended, rate) = tokio::join!(deploy(&wire, &plan, &interrupt), answer);
+    assert_eq!(ended.verdict(), Verdict::Succeeded, "{:?}", ended.state.services[0].report.reason);
+    assert!(ended.when(|event| matches!(event, Event::Paused { .. })).is_some());
+    assert!(rate <= 1.5, "{rate} calls a second while it was paused");
 }

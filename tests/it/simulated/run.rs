@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use landfall::aws::{AwsSettings, StaticEndpoint};
-use landfall::commands::{DeployRequest, deploy as run};
-use landfall::config::{Overrides, WaitFor, load};
+use landfall::commands::{DeployRequest, StatusJob, deploy as run, status};
+use landfall::config::{Config, Overrides, WaitFor, load};
 use landfall::emit::Emitter;
 use landfall::event::{Event, Verdict};
 use landfall::image::{Cache, DockerOptions, Logins};
@@ -167,32 +167,17 @@ impl Ended {
 
 /// Runs `landfall deploy` until it ends or is interrupted.
 pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> Ended {
-    let began = Instant::now();
-    let overrides = Overrides {
-        region: Some("us-east-1".to_owned()),
-        cluster: Some(CLUSTER.to_owned()),
-        service: Some(SERVICE.to_owned()),
-        environment: vec![("RELEASE".to_owned(), Secret::new(plan.release.clone()))],
-        wait_for: Some(plan.wait_for),
-        timeout: Some(format!("{}s", plan.timeout.as_secs())),
-        stall_timeout: Some(format!("{}s", plan.stall_timeout.as_secs())),
-        rollback: Some(plan.rollback),
-        scale_to_zero_on_first_failure: Some(plan.scale_to_zero),
-        ..Overrides::default()
-    };
-    let config = load(None, &overrides, &HashMap::new()).expect("a configuration");
-    let endpoint = StaticEndpoint {
-        url: "http://aws.invalid".to_owned(),
-        access_key_id: "AKIAEXAMPLE".to_owned(),
-        secret_access_key: "example".to_owned(),
-    };
     let request = DeployRequest {
-        config,
-        aws: AwsSettings {
-            endpoint: Some(endpoint),
-            http: Some(SharedHttpClient::new(wire.clone())),
-            ..AwsSettings::default()
-        },
+        config: config(Overrides {
+            environment: vec![("RELEASE".to_owned(), Secret::new(plan.release.clone()))],
+            wait_for: Some(plan.wait_for),
+            timeout: Some(format!("{}s", plan.timeout.as_secs())),
+            stall_timeout: Some(format!("{}s", plan.stall_timeout.as_secs())),
+            rollback: Some(plan.rollback),
+            scale_to_zero_on_first_failure: Some(plan.scale_to_zero),
+            ..Overrides::default()
+        }),
+        aws: settings(wire),
         workbench: Workbench {
             docker: DockerOptions::default(),
             logins: Logins::default(),
@@ -202,6 +187,41 @@ pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> 
         detailed_exitcode: false,
         sandbox: None,
     };
+    heard(async |events| run(request, events, interrupt).await).await
+}
+
+/// Runs `landfall status --watch` until it is interrupted.
+pub async fn look_on(wire: &Wire, interrupt: &CancellationToken) -> Ended {
+    let job = StatusJob { config: config(Overrides::default()), aws: settings(wire), watch: true };
+    heard(async |events| status(job, events, interrupt).await).await
+}
+
+fn config(overrides: Overrides) -> Config {
+    let overrides = Overrides {
+        region: Some("us-east-1".to_owned()),
+        cluster: Some(CLUSTER.to_owned()),
+        service: Some(SERVICE.to_owned()),
+        ..overrides
+    };
+    load(None, &overrides, &HashMap::new()).expect("a configuration")
+}
+
+fn settings(wire: &Wire) -> AwsSettings {
+    let endpoint = StaticEndpoint {
+        url: "http://aws.invalid".to_owned(),
+        access_key_id: "AKIAEXAMPLE".to_owned(),
+        secret_access_key: "example".to_owned(),
+    };
+    AwsSettings {
+        endpoint: Some(endpoint),
+        http: Some(SharedHttpClient::new(wire.clone())),
+        ..AwsSettings::default()
+    }
+}
+
+/// Runs a command and keeps what it says.
+async fn heard(command: impl AsyncFnOnce(&Emitter) -> landfall::error::Result<()>) -> Ended {
+    let began = Instant::now();
     let (emitter, mut receiver) = Emitter::channel();
     let heard = tokio::spawn(async move {
         let mut state = RunState::default();
@@ -212,7 +232,7 @@ pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> 
         }
         (state, events)
     });
-    if let Err(error) = run(request, &emitter, interrupt).await {
+    if let Err(error) = command(&emitter).await {
         emitter.emit(Event::RunFailed { error: (&error).into() });
     }
     drop(emitter);

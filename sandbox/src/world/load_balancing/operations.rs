@@ -137,7 +137,7 @@ fn render_group(group: &TargetGroup) -> Value {
         "HealthCheckPath": options.health_check_path,
         "Matcher": { "HttpCode": options.matcher },
         "LoadBalancerArns": [group.load_balancer],
-        "TargetType": "ip",
+        "TargetType": if options.instance_targets { "instance" } else { "ip" },
         "ProtocolVersion": "HTTP1",
         "IpAddressType": "ipv4",
     })

@@ -2,14 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Container, Task, TaskStatus};
+use super::{Container, Task, TaskStatus, instances::Host};
 use crate::world::World;
 
 impl World {
     pub(super) fn render_task(&self, task: &Task) -> Value {
         let desired = if task.wanted { "RUNNING" } else { "STOPPED" };
         let mut rendered = json!({
-            "attachments": [self.render_attachment(task)],
+            "attachments": match task.instance_network() {
+                Some(_) => Vec::new(),
+                None => vec![self.render_attachment(task)],
+            },
+            "containerInstanceArn": task.host.as_ref().map(|host| &host.arn),
             "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
             "availabilityZone": task.zone,
             "clusterArn": self.cluster_arn(&task.cluster),
@@ -25,7 +29,7 @@ impl World {
             "group": format!("service:{}", task.service),
             "healthStatus": task.health().name(),
             "lastStatus": task.status.name(),
-            "launchType": "FARGATE",
+            "launchType": if task.host.is_some() { "EC2" } else { "FARGATE" },
             "memory": task.memory,
             "overrides": {
                 "containerOverrides": task.containers.iter().map(|it| json!({ "name": it.name })).collect::<Vec<_>>(),
@@ -78,14 +82,23 @@ impl World {
     fn render_container(&self, task: &Task, container: &Container) -> Value {
         let created = task.pull_stopped_at.is_some();
         let status = match task.status {
+            TaskStatus::Running if container.exit_code.is_some() => "STOPPED",
             TaskStatus::Running | TaskStatus::Deactivating | TaskStatus::Stopping => "RUNNING",
             TaskStatus::Deprovisioning | TaskStatus::Stopped => "STOPPED",
             _ => "PENDING",
         };
         let interfaces = match task.status {
             TaskStatus::Provisioning => json!([]),
+            _ if task.instance_network().is_some() => json!([]),
             _ => json!([{ "attachmentId": task.attachment, "privateIpv4Address": task.address }]),
         };
+        let own = |host: &Host| {
+            let ports = host.ports.iter().filter(|it| it.0 == container.name);
+            ports
+                .map(|it| json!({ "bindIP": "0.0.0.0", "containerPort": it.1, "hostPort": it.2, "protocol": "tcp" }))
+                .collect::<Vec<_>>()
+        };
+        let bindings = task.instance_network().filter(|_| created).map(own).unwrap_or_default();
         let mut rendered = json!({
             "containerArn": format!("{}/{}", task.arn.replacen(":task/", ":container/", 1), container.name),
             "taskArn": task.arn,
@@ -96,7 +109,7 @@ impl World {
             "lastStatus": status,
             "exitCode": container.exit_code,
             "reason": container.reason,
-            "networkBindings": [],
+            "networkBindings": bindings,
             "networkInterfaces": interfaces,
             "healthStatus": container.health.name(),
             "cpu": container.cpu,
