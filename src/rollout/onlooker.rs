@@ -84,7 +84,7 @@ impl<'a> Onlooker<'a> {
             seen.changed |= !news.is_empty();
             events.emit_all(news);
         }
-        let mut pause = self.cadence.pause(self.started.elapsed(), seen, self.watching.rate());
+        let mut pause = self.cadence.pause(self.started.elapsed(), seen, self.watching.allowance());
         if rollout.rests() {
             pause = pause.max(RESTING);
         }

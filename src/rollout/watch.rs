@@ -70,7 +70,7 @@ pub async fn watch(
         }
         let mut seen = look.seen;
         seen.changed |= last_word.elapsed().is_zero();
-        let pause = cadence.pause(started.elapsed(), seen, watching.rate());
+        let pause = cadence.pause(started.elapsed(), seen, watching.allowance());
         if troubles.take_in(look.errors, pause, events)? {
             last_word = Instant::now();
         }

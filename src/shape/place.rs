@@ -200,8 +200,7 @@ impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let Spanned { value, referenced, .. } = Spanned::<Kind>::deserialize(deserializer)?;
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let place =
-            Place { line: number(referenced.line().into()), column: number(referenced.column().into()) };
+        let place = Place { line: number(referenced.line()), column: number(referenced.column()) };
         Ok(Self { place, kind: value })
     }
 }

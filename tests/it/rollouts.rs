@@ -5,10 +5,11 @@ use std::time::Duration;
 use landfall::event::{Event, Verdict};
 use landfall_sandbox::{Mishap, Scenario, TargetGroupOptions};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::simulated::run::{CLUSTER, SERVICE};
-use crate::simulated::{Faults, Plan, Service, Wire, deploy, steady};
+use crate::simulated::{Call, Faults, Plan, Service, Wire, deploy, deploy_all, steady};
 
 fn service() -> Service {
     Service {
@@ -145,4 +146,98 @@ async fn a_rolling_update_may_be_paused_for_longer_than_the_stall_timeout() {
     assert_eq!(ended.verdict(), Verdict::Succeeded, "{:?}", ended.state.services[0].report.reason);
     assert!(ended.when(|event| matches!(event, Event::Paused { .. })).is_some());
     assert!(rate <= 1.5, "{rate} calls a second while it was paused");
+}
+
+/// A group of calls that an account may make so many of at once, and so many a second for long (facts 7.1, 7.2).
+struct Bucket {
+    members: &'static [&'static str],
+    burst: f64,
+    sustained: f64,
+}
+
+const BUCKETS: [Bucket; 6] = [
+    Bucket { members: &["DescribeServices", "ListServices"], burst: 100.0, sustained: 20.0 },
+    Bucket { members: &["DescribeTasks", "ListTasks"], burst: 100.0, sustained: 20.0 },
+    Bucket { members: &["UpdateService"], burst: 50.0, sustained: 5.0 },
+    Bucket { members: &["RegisterTaskDefinition"], burst: 20.0, sustained: 1.0 },
+    Bucket { members: &["DescribeTaskDefinition"], burst: 50.0, sustained: 20.0 },
+    // Of two rates that AWS's documents give, the lower one.
+    Bucket { members: &["DescribeTargetHealth", "DescribeTargetGroups"], burst: 40.0, sustained: 10.0 },
+];
+
+impl Bucket {
+    /// How many more calls there might have been at the worst instant; below zero, AWS would have throttled.
+    fn least_left<'a>(&self, calls: impl Iterator<Item = &'a Call>) -> f64 {
+        let (mut left, mut least) = (self.burst, self.burst);
+        let mut before: Option<Instant> = None;
+        for call in calls.filter(|call| self.members.contains(&call.operation.as_str())) {
+            let passed = before.map_or(Duration::ZERO, |before| call.at - before);
+            left = (left + passed.as_secs_f64() * self.sustained).min(self.burst) - 1.0;
+            least = least.min(left);
+            before = Some(call.at);
+        }
+        least
+    }
+}
+
+#[test]
+fn a_bucket_is_emptied_by_a_burst_and_filled_by_time() {
+    let bucket = Bucket { members: &["ListTasks"], burst: 3.0, sustained: 1.0 };
+    let began = Instant::now();
+    let calls = |seconds: &[u64]| -> Vec<Call> {
+        let call = |after: &u64| Call::testing(began + Duration::from_secs(*after), "ListTasks");
+        seconds.iter().map(call).collect()
+    };
+    assert_eq!(bucket.least_left(calls(&[0, 0, 0]).iter()), 0.0);
+    assert_eq!(bucket.least_left(calls(&[0, 0, 0, 0]).iter()), -1.0);
+    assert_eq!(bucket.least_left(calls(&[0, 0, 0, 1, 2, 9, 9, 9]).iter()), 0.0);
+}
+
+/// Of twenty services that are deployed in one run, calls are shared and the account's rates are kept (facts 7.1, 7.3).
+#[tokio::test(start_paused = true)]
+async fn twenty_services_share_their_calls_and_stay_inside_the_rates() {
+    fastrand::seed(20);
+    let names: Vec<String> = (1..=20).map(|number| format!("service-{number}")).collect();
+    let like = Service { desired: 6, ..service() };
+    let account = like.account(20);
+    for name in &names {
+        like.create_as(&account, name, name);
+    }
+    account.settle().expect("steady services");
+    let wire = Wire::new(account, 20);
+    let ended = deploy_all(&wire, &Plan::default(), &names, &CancellationToken::new()).await;
+    assert_eq!(ended.verdict(), Verdict::Succeeded, "{:?}", ended.state.error);
+    assert!(ended.state.services.iter().all(|service| service.report.verdict == Verdict::Succeeded));
+
+    let calls = wire.calls();
+    for bucket in &BUCKETS {
+        let left = bucket.least_left(calls.iter());
+        println!("{:?}: {left:.1} of {} left at the worst instant", bucket.members, bucket.burst);
+        assert!(left >= 0.0, "{:?} would have been throttled: {left}", bucket.members);
+    }
+    let began = ended.when(|event| matches!(event, Event::ServiceUpdated { .. })).expect("an update");
+    let watching = || calls.iter().filter(|call| call.at > began);
+    let named = |operation: &str, list: &str| -> Vec<usize> {
+        watching().filter(|call| call.operation == operation).map(|call| call.named(list)).collect()
+    };
+    let services = named("DescribeServices", "services");
+    let tasks = named("DescribeTasks", "tasks");
+    let most = |counts: &[usize]| counts.iter().copied().max();
+    assert_eq!(most(&services), Some(10), "{services:?}");
+    assert_eq!(most(&tasks), Some(100), "{tasks:?}");
+
+    let seconds = (ended.at - began).as_secs_f64();
+    let average = watching().count() as f64 / seconds;
+    let shared = |counts: &[usize]| counts.iter().sum::<usize>() as f64 / counts.len() as f64;
+    println!(
+        "{average:.1} calls a second for {seconds:.0} s; {:.1} services and {:.0} tasks in a call",
+        shared(&services),
+        shared(&tasks),
+    );
+    for operation in ["DescribeServices", "DescribeTasks", "ListTasks", "DescribeTargetHealth"] {
+        let count = watching().filter(|call| call.operation == operation).count();
+        println!("{operation}: {:.2} a second", count as f64 / seconds);
+    }
+    // Services that go on at the same time are asked about together.
+    assert!(shared(&services) >= 5.0, "{services:?}");
 }

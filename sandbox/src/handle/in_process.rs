@@ -150,7 +150,8 @@ impl InProcess {
     ///
     /// Errors: what ECS answers.
     pub fn service(&self, cluster: &str, service: &str) -> Result<Value, ApiError> {
-        let answer = self.ecs("DescribeServices", &json!({ "cluster": cluster, "services": [service] }))?;
-        Ok(answer["services"][0].clone())
+        let mut answer =
+            self.ecs("DescribeServices", &json!({ "cluster": cluster, "services": [service] }))?;
+        Ok(answer["services"][0].take())
     }
 }

@@ -141,7 +141,7 @@ pub async fn watch_native(
             }
             (None, None) => {}
         }
-        let pause = cadence.pause(started.elapsed(), seen, watching.rate());
+        let pause = cadence.pause(started.elapsed(), seen, watching.allowance());
         if troubles.take_in(errors, pause, events)? {
             last_word = Instant::now();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use landfall::aws::{AwsSettings, StaticEndpoint};
 use landfall::commands::{DeployRequest, StatusJob, deploy as run, status};
-use landfall::config::{Config, Overrides, WaitFor, load};
+use landfall::config::{Config, Overrides, ServiceConfig, WaitFor, load};
 use landfall::emit::Emitter;
 use landfall::event::{Event, Verdict};
 use landfall::image::{Cache, DockerOptions, Logins};
@@ -57,12 +57,17 @@ impl Service {
 
     /// Registers the first revision, and creates the service with it.
     pub fn create(&self, account: &InProcess) {
+        self.create_as(account, SERVICE, "app");
+    }
+
+    /// The same with a name of its own, and a family of its own for its revisions.
+    pub fn create_as(&self, account: &InProcess, name: &str, family: &str) {
         let groups: Vec<String> = (0..)
             .zip(&self.target_groups)
-            .map(|(index, options)| account.create_target_group(&format!("tg{index}"), options.clone()))
+            .map(|(index, options)| account.create_target_group(&format!("{name}-{index}"), options.clone()))
             .collect();
         let ecs = |operation, input: Value| account.ecs(operation, &input).expect(operation);
-        ecs("RegisterTaskDefinition", self.task_definition());
+        ecs("RegisterTaskDefinition", self.task_definition(family));
         let balancers: Vec<Value> = groups
             .iter()
             .map(|arn| json!({ "targetGroupArn": arn, "containerName": "app", "containerPort": 8080 }))
@@ -71,8 +76,8 @@ impl Service {
             "CreateService",
             json!({
                 "cluster": CLUSTER,
-                "serviceName": SERVICE,
-                "taskDefinition": "app:1",
+                "serviceName": name,
+                "taskDefinition": format!("{family}:1"),
                 "desiredCount": self.desired,
                 "launchType": "FARGATE",
                 "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"] } },
@@ -86,7 +91,7 @@ impl Service {
         );
     }
 
-    pub fn task_definition(&self) -> Value {
+    pub fn task_definition(&self, family: &str) -> Value {
         let mut container = json!({
             "name": "app",
             "image": "registry.example.com/app:1",
@@ -99,7 +104,7 @@ impl Service {
                 json!({ "command": ["CMD-SHELL", "true"], "interval": interval, "retries": 3 });
         }
         json!({
-            "family": "app",
+            "family": family,
             "requiresCompatibilities": ["FARGATE"],
             "networkMode": "awsvpc",
             "cpu": "256",
@@ -167,16 +172,34 @@ impl Ended {
 
 /// Runs `landfall deploy` until it ends or is interrupted.
 pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> Ended {
+    deploy_all(wire, plan, &[SERVICE.to_owned()], interrupt).await
+}
+
+/// The same for several services in one run, each of them by the same plan.
+pub async fn deploy_all(
+    wire: &Wire,
+    plan: &Plan,
+    services: &[String],
+    interrupt: &CancellationToken,
+) -> Ended {
+    let began = Instant::now();
+    let mut config = config(Overrides {
+        environment: vec![("RELEASE".to_owned(), Secret::new(plan.release.clone()))],
+        wait_for: Some(plan.wait_for),
+        timeout: Some(format!("{}s", plan.timeout.as_secs())),
+        stall_timeout: Some(format!("{}s", plan.stall_timeout.as_secs())),
+        rollback: Some(plan.rollback),
+        scale_to_zero_on_first_failure: Some(plan.scale_to_zero),
+        ..Overrides::default()
+    });
+    let like = config.services.remove(0);
+    config.services.extend(services.iter().map(|name| ServiceConfig {
+        name: name.clone(),
+        service: name.clone(),
+        ..like.clone()
+    }));
     let request = DeployRequest {
-        config: config(Overrides {
-            environment: vec![("RELEASE".to_owned(), Secret::new(plan.release.clone()))],
-            wait_for: Some(plan.wait_for),
-            timeout: Some(format!("{}s", plan.timeout.as_secs())),
-            stall_timeout: Some(format!("{}s", plan.stall_timeout.as_secs())),
-            rollback: Some(plan.rollback),
-            scale_to_zero_on_first_failure: Some(plan.scale_to_zero),
-            ..Overrides::default()
-        }),
+        config,
         aws: settings(wire),
         workbench: Workbench {
             docker: DockerOptions::default(),

@@ -150,9 +150,9 @@ impl World {
             service.wake(at);
         }
 
-        let kept = self.kept_revision(index).is_some();
+        let kept = self.kept_revision(index).is_some() || self.holds_end(index);
         let alone = self.services[index].deployments.len() == 1;
-        let settled = self.has_what_it_should(&self.services[index]) && !kept && !self.holds_end(index);
+        let settled = self.has_what_it_should(&self.services[index]) && !kept;
         let complete = !kept && self.is_complete(index, settled && alone);
         let service = &mut self.services[index];
         if !settled {

@@ -3,23 +3,18 @@
 use serde_json::{Value, json};
 
 use super::{Container, Task, TaskStatus, instances::Host};
-use crate::world::World;
+use crate::world::{World, json::object};
 
 impl World {
     pub(super) fn render_task(&self, task: &Task) -> Value {
         let desired = if task.wanted { "RUNNING" } else { "STOPPED" };
         let mut rendered = json!({
-            "attachments": match task.instance_network() {
-                Some(_) => Vec::new(),
-                None => vec![self.render_attachment(task)],
-            },
             "containerInstanceArn": task.host.as_ref().map(|host| &host.arn),
             "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
             "availabilityZone": task.zone,
             "clusterArn": self.cluster_arn(&task.cluster),
             "connectivity": task.pull_started_at.map(|_| "CONNECTED"),
             "connectivityAt": task.pull_started_at.map(|at| at.epoch_seconds()),
-            "containers": task.containers.iter().map(|it| self.render_container(task, it)).collect::<Vec<_>>(),
             "cpu": task.cpu,
             "createdAt": task.created_at.epoch_seconds(),
             "desiredStatus": desired,
@@ -31,10 +26,6 @@ impl World {
             "lastStatus": task.status.name(),
             "launchType": if task.host.is_some() { "EC2" } else { "FARGATE" },
             "memory": task.memory,
-            "overrides": {
-                "containerOverrides": task.containers.iter().map(|it| json!({ "name": it.name })).collect::<Vec<_>>(),
-                "inferenceAcceleratorOverrides": [],
-            },
             "platformFamily": "Linux",
             "platformVersion": "1.4.0",
             "pullStartedAt": task.pull_started_at.map(|at| at.epoch_seconds()),
@@ -51,6 +42,21 @@ impl World {
             "version": 1,
         });
         leave_out_nulls(&mut rendered);
+        let containers = task.containers.iter().map(|it| self.render_container(task, it));
+        let overrides = task.containers.iter().map(|it| object([("name", it.name.as_str().into())]));
+        if let Some(fields) = rendered.as_object_mut() {
+            let attachments = match task.instance_network() {
+                Some(_) => Vec::new(),
+                None => vec![self.render_attachment(task)],
+            };
+            fields.insert("attachments".to_owned(), attachments.into());
+            fields.insert("containers".to_owned(), containers.collect());
+            let overrides = object([
+                ("containerOverrides", overrides.collect()),
+                ("inferenceAcceleratorOverrides", Value::Array(Vec::new())),
+            ]);
+            fields.insert("overrides".to_owned(), overrides);
+        }
         rendered
     }
 
@@ -73,10 +79,15 @@ impl World {
                 ),
                 ("privateIPv4Address", &task.address),
             ] {
-                details.push(json!({ "name": name, "value": value }));
+                details.push(object([("name", name.into()), ("value", value.as_str().into())]));
             }
         }
-        json!({ "id": task.attachment, "type": "ElasticNetworkInterface", "status": status, "details": details })
+        object([
+            ("id", task.attachment.as_str().into()),
+            ("type", "ElasticNetworkInterface".into()),
+            ("status", status.into()),
+            ("details", details.into()),
+        ])
     }
 
     fn render_container(&self, task: &Task, container: &Container) -> Value {
@@ -110,11 +121,13 @@ impl World {
             "exitCode": container.exit_code,
             "reason": container.reason,
             "networkBindings": bindings,
-            "networkInterfaces": interfaces,
             "healthStatus": container.health.name(),
             "cpu": container.cpu,
         });
         leave_out_nulls(&mut rendered);
+        if let Some(fields) = rendered.as_object_mut() {
+            fields.insert("networkInterfaces".to_owned(), interfaces);
+        }
         rendered
     }
 }
