@@ -244,6 +244,21 @@ pub enum Event {
         healthy: u32,
         /// Tasks wanted.
         desired: u32,
+        /// What ECS does meanwhile, where that is known: watch alarms.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// ECS restarted a container in place (`restartPolicy`): its task stays RUNNING.
+    ContainerRestarted {
+        /// The task's id.
+        task: String,
+        /// The container's name.
+        container: String,
+        /// How its run before ended, where AWS shows it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+        /// How many restarts of it were seen, this one included.
+        restarts: u32,
     },
     /// A service deployment of strategy BLUE_GREEN, LINEAR or CANARY has come to another stage or status.
     StageChanged {

@@ -30,7 +30,9 @@
 //! | [`emit`] | how the core sends events |
 //! | [`report`] | events to human, plain, JSON; views of the state |
 //! | [`error`] | the one error type, and the table of exit codes |
+//! | [`shape`] | whether a file has the form that ECS takes, with line and column |
 //! | [`secret`] | a text that no output may show |
+//! | [`wording`] | plurals and lists in sentences |
 
 pub mod aws;
 pub mod cli;
@@ -53,6 +55,8 @@ pub mod report;
 pub mod roll_out;
 pub mod rollout;
 pub mod secret;
+pub mod shape;
 pub mod state;
 pub mod targets;
 pub mod task_definition;
+pub mod wording;

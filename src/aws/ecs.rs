@@ -11,7 +11,10 @@ use super::clients::Aws;
 use super::error::aws_error;
 use super::raw::{RawResponse, replace_body};
 use crate::error::{Error, Result};
-use crate::rollout::{Container, Deployment, Service, ServiceEvent, TargetGroupRef, Task};
+use crate::rollout::{
+    Container, Deployment, EarlySuccess, PortBinding, Rules, Service, ServiceEvent, TargetGroupRef,
+    TargetKind, Task,
+};
 use crate::task_definition::TaskDefinition;
 
 /// A service as DescribeServices shows it, with what a plan and a rollout need of it.
@@ -23,10 +26,10 @@ pub struct LiveService {
     pub name: String,
     /// The revision that the service is set to, as an ARN.
     pub task_definition: String,
-    /// `deploymentConfiguration.minimumHealthyPercent`; 100 where ECS gives none (facts 3.5).
+    /// `deploymentConfiguration.minimumHealthyPercent`; 100 where ECS gives none (facts 3.5), 0 for a DAEMON service.
     pub minimum_healthy_percent: u32,
-    /// `deploymentConfiguration.maximumPercent`; 200 where ECS gives none.
-    pub maximum_percent: u32,
+    /// What else the deployment configuration asks of a rolling update.
+    pub rules: Rules,
     /// The circuit breaker is on and rolls back.
     pub circuit_breaker_rolls_back: bool,
     /// `healthCheckGracePeriodSeconds`: how long bad health is overlooked after RUNNING (facts 3.5).
@@ -40,9 +43,16 @@ pub struct LiveService {
     pub controller: String,
     /// `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
+    /// `deploymentConfiguration.lifecycleHooks` has some: a deployment may wait at a stage, ROLLING ones too (facts 4.3).
+    pub has_lifecycle_hooks: bool,
 }
 
 impl LiveService {
+    /// Its deployments are seen whole only as service deployments: they go through stages, or may be paused.
+    pub fn has_stages(&self) -> bool {
+        self.is_native() || self.has_lifecycle_hooks
+    }
+
     /// Its strategy is one that ECS carries out in stages (facts 4.3).
     pub fn is_native(&self) -> bool {
         matches!(self.strategy.as_str(), "BLUE_GREEN" | "LINEAR" | "CANARY")
@@ -231,6 +241,31 @@ impl Aws {
     }
 }
 
+impl Aws {
+    /// At most [`TASKS_PER_CALL`] container instances: the ARN of each, and the id of its EC2 instance. One that AWS
+    /// does not know, or that is none of EC2's, has no id.
+    pub(super) async fn describe_container_instances(
+        &self,
+        cluster: &str,
+        arns: &[String],
+    ) -> Result<Vec<(String, Option<String>)>> {
+        let answer = self
+            .ecs
+            .describe_container_instances()
+            .cluster(cluster)
+            .set_container_instances(Some(arns.to_vec()))
+            .send()
+            .await
+            .map_err(|error| aws_error("ecs:DescribeContainerInstances", cluster, error))?;
+        let found = answer.container_instances.unwrap_or_default();
+        let id = |arn: &String| {
+            let instance = found.iter().find(|it| it.container_instance_arn.as_ref() == Some(arn));
+            instance.and_then(|instance| instance.ec2_instance_id.clone())
+        };
+        Ok(arns.iter().map(|arn| (arn.clone(), id(arn))).collect())
+    }
+}
+
 /// A count that AWS gives as `int` but that is never negative.
 fn count(value: i32) -> u32 {
     u32::try_from(value).unwrap_or(0)
@@ -239,21 +274,51 @@ fn count(value: i32) -> u32 {
 pub(super) fn live_service(found: sdk::Service) -> LiveService {
     let configuration = found.deployment_configuration;
     let percent = |value: Option<i32>, default| value.map_or(default, count);
+    // The defaults are those of CreateService's documentation.
+    let daemon = found.scheduling_strategy == Some(sdk::SchedulingStrategy::Daemon);
+    let (minimum, maximum) = if daemon { (0, 100) } else { (100, 200) };
     LiveService {
         name: found.service_name.unwrap_or_default(),
         task_definition: found.task_definition.unwrap_or_default(),
         minimum_healthy_percent: percent(
             configuration.as_ref().and_then(|configuration| configuration.minimum_healthy_percent),
-            100,
+            minimum,
         ),
-        maximum_percent: percent(
-            configuration.as_ref().and_then(|configuration| configuration.maximum_percent),
-            200,
-        ),
+        rules: Rules {
+            maximum_percent: percent(
+                configuration.as_ref().and_then(|configuration| configuration.maximum_percent),
+                maximum,
+            ),
+            daemon,
+            // A strategy that ECS carries out in stages tells of its bake time as a stage.
+            alarms: configuration
+                .as_ref()
+                .filter(|configuration| {
+                    configuration.strategy.as_ref().is_none_or(|strategy| strategy.as_str() == "ROLLING")
+                })
+                .and_then(|configuration| configuration.alarms.as_ref())
+                .filter(|alarms| alarms.enable)
+                .map(|alarms| alarms.alarm_names.clone())
+                .unwrap_or_default(),
+            early_success: configuration
+                .as_ref()
+                .and_then(|configuration| configuration.early_success_criteria.as_ref())
+                .filter(|criteria| criteria.enable)
+                .map(|criteria| EarlySuccess {
+                    healthy_percent: percent(criteria.healthy_percent, 100),
+                    deferred: criteria
+                        .source_service_revision_cleanup
+                        .as_ref()
+                        .is_some_and(|cleanup| cleanup.as_str() == "DEFERRED"),
+                }),
+        },
         circuit_breaker_rolls_back: configuration
             .as_ref()
             .and_then(|configuration| configuration.deployment_circuit_breaker.as_ref())
             .is_some_and(|breaker| breaker.enable && breaker.rollback),
+        has_lifecycle_hooks: configuration
+            .as_ref()
+            .is_some_and(|configuration| !configuration.lifecycle_hooks().is_empty()),
         strategy: configuration
             .and_then(|configuration| configuration.strategy)
             .map_or_else(|| "ROLLING".to_owned(), |strategy| strategy.as_str().to_owned()),
@@ -281,6 +346,7 @@ pub(super) fn live_service(found: sdk::Service) -> LiveService {
                     arn: balancer.target_group_arn?,
                     container_name: balancer.container_name.unwrap_or_default(),
                     container_port: balancer.container_port.map_or(0, count),
+                    kind: TargetKind::Ip,
                     health_check: None,
                 })
             })
@@ -334,6 +400,8 @@ fn task(found: sdk::Task) -> Task {
         stop_code: found.stop_code.map(|code| code.as_str().to_owned()).filter(|code| !code.is_empty()),
         stopped_reason: found.stopped_reason.filter(|reason| !reason.is_empty()),
         private_ip,
+        container_instance: found.container_instance_arn,
+        ec2_instance: None,
         started_at_ms: found.started_at.and_then(|at| at.to_millis().ok()),
         stopping_at_ms: found.stopping_at.or(found.stopped_at).and_then(|at| at.to_millis().ok()),
         containers: containers
@@ -344,9 +412,15 @@ fn task(found: sdk::Task) -> Task {
                 exit_code: container.exit_code,
                 reason: container.reason,
                 health_status: container.health_status.map(|health| health.as_str().to_owned()),
+                runtime_id: container.runtime_id.filter(|id| !id.is_empty()),
+                ports: container.network_bindings.unwrap_or_default().iter().filter_map(binding).collect(),
             })
             .collect(),
     }
+}
+
+fn binding(found: &sdk::NetworkBinding) -> Option<PortBinding> {
+    Some(PortBinding { container_port: count(found.container_port?), host_port: count(found.host_port?) })
 }
 
 /// The address that target groups of type `ip` know the task by: the ENI attachment has it, and so
@@ -388,13 +462,14 @@ impl LiveService {
                 .map(|(revision, _)| (*revision).to_owned())
                 .unwrap_or_default(),
             minimum_healthy_percent: 100,
-            maximum_percent: 200,
+            rules: Rules::default(),
             circuit_breaker_rolls_back: false,
             health_check_grace_period: Duration::ZERO,
             target_groups: Vec::new(),
             alternate_target_groups: Vec::new(),
             controller: "ECS".to_owned(),
             strategy: "ROLLING".to_owned(),
+            has_lifecycle_hooks: false,
             service: Service {
                 status: "ACTIVE".to_owned(),
                 desired_count: 2,

@@ -25,4 +25,4 @@ pub use logs::{LogPage, NoLogs};
 pub use s3::{NewObject, PutOutcome, StoredObject};
 pub use service_deployments::{HookAction, ServiceDeploymentBrief};
 pub use update::Updated;
-pub use watching::{Watcher, Watching};
+pub use watching::{Allowance, Watcher, Watching};

@@ -248,16 +248,19 @@ fn timestamp(at: &DateTime) -> Option<Timestamp> {
 
 fn service_deployment(found: sdk::ServiceDeployment) -> ServiceDeployment {
     let configuration = found.deployment_configuration;
+    let hooks: Vec<Hook> = found.lifecycle_hook_details.unwrap_or_default().into_iter().map(hook).collect();
+    let waits = hooks.iter().any(Hook::is_paused);
+    let only_pause = configuration.as_ref().and_then(only_pause).filter(|_| waits);
     let bake_minutes = configuration.as_ref().and_then(|configuration| configuration.bake_time_in_minutes);
     ServiceDeployment {
         arn: found.service_deployment_arn.unwrap_or_default(),
         status: found.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         status_reason: found.status_reason.filter(|reason| !reason.is_empty()),
-        stage: found.lifecycle_stage.map(|stage| stage.as_str().to_owned()),
+        stage: found.lifecycle_stage.map(|stage| stage.as_str().to_owned()).or(only_pause),
         updated_at: found.updated_at.as_ref().and_then(timestamp),
         target: found.target_service_revision.map(share).unwrap_or_default(),
         sources: found.source_service_revisions.unwrap_or_default().into_iter().map(share).collect(),
-        hooks: found.lifecycle_hook_details.unwrap_or_default().into_iter().map(hook).collect(),
+        hooks,
         strategy: configuration
             .and_then(|configuration| configuration.strategy)
             .map_or_else(|| "ROLLING".to_owned(), |strategy| strategy.as_str().to_owned()),
@@ -266,6 +269,16 @@ fn service_deployment(found: sdk::ServiceDeployment) -> ServiceDeployment {
             .rollback
             .map(|rollback| RollbackTo { reason: rollback.reason, revision: rollback.service_revision_arn }),
     }
+}
+
+/// The stage at which a PAUSE hook is configured, if there is only one: a paused deployment waits there, should AWS not
+/// say at which stage it is (facts 4.2 list stages without their strategies).
+fn only_pause(configuration: &sdk::DeploymentConfiguration) -> Option<String> {
+    let hooks = configuration.lifecycle_hooks().iter();
+    let pauses = hooks.filter(|hook| hook.target_type().is_some_and(|kind| kind.as_str() == "PAUSE"));
+    let mut stages = pauses.flat_map(|hook| hook.lifecycle_stages());
+    let only = stages.next()?;
+    stages.next().is_none().then(|| only.as_str().to_owned())
 }
 
 fn share(found: sdk::ServiceRevisionSummary) -> Share {

@@ -16,8 +16,21 @@ use crate::rollout::{TargetGroupHealth, Task};
 /// Calls a second for one service, on average: ten pipelines at the same time stay below the 20 a second that an
 /// account has for services and for tasks (facts 7.1).
 const RATE: f64 = 1.4;
-/// Calls a second for all services of a run.
-const RATE_OF_ALL: f64 = 12.0;
+/// Calls a second for all services of a run: DescribeTargetHealth cannot be shared, and the lower one of the two rates
+/// that AWS's documents give for it is 10 a second, and 40 at once (facts 7.2).
+const RATE_OF_ALL: f64 = 10.0;
+/// How many calls one service may make until the average counts, and all services of a run together.
+const BURST: f64 = 24.0;
+const BURST_OF_ALL: f64 = 20.0;
+
+/// How many calls one watcher may make.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// Calls a second, on average.
+    pub rate: f64,
+    /// How many calls may be made before the average counts.
+    pub burst: f64,
+}
 
 /// What watchers of one cluster ask AWS. One for a run, however many services it has.
 #[derive(Debug)]
@@ -63,9 +76,10 @@ impl Watching {
         self.watchers.load(Ordering::Relaxed).max(1)
     }
 
-    /// How many calls a second one watcher may make on average.
-    pub fn rate(&self) -> f64 {
-        RATE.min(RATE_OF_ALL / self.watchers() as f64)
+    /// How many calls one watcher may make.
+    pub fn allowance(&self) -> Allowance {
+        let watchers = self.watchers() as f64;
+        Allowance { rate: RATE.min(RATE_OF_ALL / watchers), burst: BURST.min(BURST_OF_ALL / watchers) }
     }
 
     /// What a call that can be shared counts for one watcher.
@@ -121,6 +135,17 @@ impl Watching {
     /// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws).
     pub async fn list(&self, service: &str, stopped: bool) -> Result<Vec<String>> {
         self.aws.list_tasks(&self.cluster, service, stopped).await
+    }
+
+    /// The ids of the EC2 instances behind container instances, by the latter's ARNs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws); the permission may be missing where everything else is allowed.
+    pub async fn instances(&self, arns: &[String]) -> Result<Vec<(String, Option<String>)>> {
+        let pages = arns
+            .chunks(TASKS_PER_CALL)
+            .map(|page| self.aws.describe_container_instances(&self.cluster, page));
+        Ok(try_join_all(pages).await?.into_iter().flatten().collect())
     }
 
     /// The health of every target of a target group.

@@ -71,7 +71,7 @@ pub enum Command {
     Status(StatusArgs),
     /// Set services back to the revision that was last good, or to one that is named, and watch them
     Rollback(RollbackArgs),
-    /// Say what a finding means and what to do about it; without a code, list them all
+    /// Say what a finding or an exit code means and what to do about it; without a code, list them all
     Explain(ExplainArgs),
     /// Let a deployment that is paused by a lifecycle hook go on, or go back
     Continue(ContinueArgs),
@@ -97,8 +97,8 @@ pub enum Command {
 /// `landfall explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// What a finding or a check is called, such as image-not-found or env-quotes
-    pub code: Option<String>,
+    /// What a finding or a check is called, such as image-not-found or env-quotes; or the exit code of a container
+    pub code: Vec<String>,
     /// Write a page for each code into this folder (docs/findings)
     #[arg(long, hide = true, value_name = "FOLDER", conflicts_with = "code", value_parser = path)]
     pub pages: Option<PathBuf>,

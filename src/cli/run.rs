@@ -54,7 +54,7 @@ pub fn run() -> ExitCode {
             Command::Prune(args) => prune(args, &cli.global, &environment).await,
             Command::Status(args) => status(args, &cli.global, &environment).await,
             Command::Rollback(args) => rollback(args, &cli.global, &environment).await,
-            Command::Explain(args) => explain(args, &cli.global),
+            Command::Explain(args) => explain(args, &cli.global, &environment),
             Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Logs(args) => logs(args, &cli.global, &environment).await,
             Command::Init(args) => init(args, &cli.global, &environment).await,
@@ -376,13 +376,16 @@ async fn sandbox(args: &SandboxArgs, global: &Global, environment: &Environment)
     Ok(0)
 }
 
-fn explain(args: &ExplainArgs, global: &Global) -> Result<u8> {
+fn explain(args: &ExplainArgs, global: &Global, environment: &Environment) -> Result<u8> {
     if let Some(folder) = args.pages.as_deref().filter(|path| !path.as_os_str().is_empty()) {
         commands::write_pages(folder)?;
         return Ok(0);
     }
-    let code = args.code.as_deref().filter(|code| !code.is_empty());
-    print(&commands::explain(code, global.output.unwrap_or(Format::Plain))?)?;
+    let code = args.code.join(" ");
+    let code = Some(code.trim()).filter(|code| !code.is_empty());
+    let terminal = environment.terminal(global.no_color);
+    let columns = terminal.stdout_is_terminal.then(|| terminal.width.unwrap_or(80));
+    print(&commands::explain(code, global.output.unwrap_or(Format::Plain), columns)?)?;
     Ok(0)
 }
 

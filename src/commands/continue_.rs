@@ -110,6 +110,7 @@ pub(super) fn onlooker(service: &ServiceConfig) -> Native {
         known: Vec::new(),
         until_healthy: false,
         timeout: Duration::MAX,
+        rolling: false,
         alternate_target_groups: Vec::new(),
     })
 }

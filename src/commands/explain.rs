@@ -6,14 +6,18 @@ use crate::error::{Error, Result};
 use crate::report::Format;
 use crate::rollout::explain;
 
-/// Columns of text, as many as the narrowest usual terminal has; lines that are longer are hard to read.
-const WIDTH: usize = 80;
+/// Columns of text at most, however wide the terminal is: longer lines are hard to read.
+const WIDEST: usize = 80;
+/// Columns of text at least: narrower, words stand below one another.
+const NARROWEST: usize = 30;
 
-/// The page of a code, or the list of all codes, as text or JSON.
+/// The page of a finding's code or of a container's exit code, or the list of all codes, as text or JSON. `columns` of
+/// the terminal that it is for; without one, lines are not broken, so that what reads them finds whole paragraphs.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a code that there is not; it names the nearest ones.
-pub fn explain(code: Option<&str>, format: Format) -> Result<String> {
+pub fn explain(code: Option<&str>, format: Format, columns: Option<u16>) -> Result<String> {
+    let width = columns.map(|columns| usize::from(columns).clamp(NARROWEST, WIDEST));
     let json = |value: serde_json::Result<String>| {
         let text = value.map_err(|error| Error::internal("cannot write the page").source(error))?;
         Ok(format!("{text}\n"))
@@ -22,17 +26,21 @@ pub fn explain(code: Option<&str>, format: Format) -> Result<String> {
         let pages = explain::pages();
         return match format {
             Format::Json => json(serde_json::to_string_pretty(&pages)),
-            _ => Ok(explain::list(&pages, WIDTH)),
+            _ => Ok(explain::list(&pages, width)),
         };
     };
-    let page = explain::page(code).ok_or_else(|| unknown(code))?;
+    let page = explain::page(code).or_else(|| explain::exit_code_page(code)).ok_or_else(|| unknown(code))?;
     match format {
         Format::Json => json(serde_json::to_string_pretty(&page)),
-        _ => Ok(page.text(WIDTH)),
+        _ => Ok(page.text(width)),
     }
 }
 
 fn unknown(code: &str) -> Error {
+    if code.parse::<i64>().is_ok() {
+        return Error::usage(format!("{code} is no exit code of a container"))
+            .hint("Exit codes are 0 to 255; `landfall explain` lists what they mean.");
+    }
     let near = explain::nearest_codes(code);
     let error = Error::usage(format!("there is no code `{code}`"));
     match near.as_slice() {

@@ -11,8 +11,10 @@ use crate::envfile::{Content, Sources, compare};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, ContainerVariables};
 use crate::image::Variant;
+use crate::rollout::{Deployment, bounds, is_blocked};
 use crate::secret::Secret;
 use crate::task_definition::{EnvFileSlot, TaskDefinition, differences};
+use crate::wording;
 
 const GIB: u64 = 1024 * 1024 * 1024;
 
@@ -102,8 +104,17 @@ fn action_for_same(live: &LiveService) -> Action {
     match primary {
         Some(primary) if primary.is_in("IN_PROGRESS") => Action::Follow(primary.id.clone()),
         Some(primary) if primary.is_in("FAILED") => Action::Redeploy,
+        // By early success criteria ECS says COMPLETED before every task is up (facts 3.10).
+        Some(primary) if live.rules.early_success.is_some() && is_short(primary, live) => {
+            Action::Follow(primary.id.clone())
+        }
         _ => Action::Nothing,
     }
+}
+
+/// Whether tasks of it are missing.
+fn is_short(primary: &Deployment, live: &LiveService) -> bool {
+    primary.running < live.service.desired_count || primary.pending > 0
 }
 
 fn edit(definition: &mut TaskDefinition, container: &ContainerConfig, snapshot: &Snapshot) -> Result<()> {
@@ -236,35 +247,37 @@ pub(crate) fn check_service(live: &LiveService) -> Result<()> {
             "Landfall follows ROLLING, BLUE_GREEN, LINEAR and CANARY deployments.",
         );
     }
-    // Facts 3.5: neither a start nor a stop is allowed, so ECS would wait for ever.
-    let desired = u64::from(live.service.desired_count);
-    let upper = desired * u64::from(live.maximum_percent) / 100;
-    let lower = (desired * u64::from(live.minimum_healthy_percent)).div_ceil(100);
-    if desired > 0 && upper <= desired && lower >= desired {
+    let (desired, minimum, maximum) =
+        (live.service.desired_count, live.minimum_healthy_percent, live.rules.maximum_percent);
+    if is_blocked(desired, minimum, maximum) {
+        let (lower, upper) = bounds(desired, minimum, maximum);
         return refuse(
             format!(
-                "the service {} can neither start nor stop a task: with {desired} tasks wanted, minimumHealthyPercent {} keeps {lower} and maximumPercent {} allows {upper}",
-                live.name, live.minimum_healthy_percent, live.maximum_percent
+                "the service {} can neither start nor stop a task: with {} wanted, minimumHealthyPercent {minimum} keeps {lower} and maximumPercent {maximum} allows {upper}",
+                live.name,
+                wording::tasks(desired)
             ),
-            "Raise maximumPercent (200 is the default) or lower minimumHealthyPercent.",
+            match live.rules.daemon {
+                true => {
+                    "Lower minimumHealthyPercent: a DAEMON service has one task on each instance, so that ECS has to stop one before it starts another."
+                }
+                false => "Raise maximumPercent (200 is the default) or lower minimumHealthyPercent.",
+            },
         );
     }
     Ok(())
 }
 
-/// Targets are matched to tasks by the address of the task's own network interface.
+/// A task of network mode `none` has no port that a load balancer could reach.
 fn check_network_mode(live: &LiveService, definition: &TaskDefinition) -> Result<()> {
-    if live.target_groups.is_empty() || definition.is_awsvpc() {
+    if live.target_groups.is_empty() || definition.network_mode() != "none" {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::Preflight,
-        format!(
-            "the service {} has a load balancer, and its tasks have no network interface of their own",
-            live.name
-        ),
+        format!("the service {} has a load balancer, and its tasks have network mode none", live.name),
     )
-    .hint("Landfall follows the targets of tasks in network mode awsvpc so far, as all Fargate tasks are."))
+    .hint("Choose network mode awsvpc, bridge or host."))
 }
 
 /// Whether an image runs on what the task definition asks for.

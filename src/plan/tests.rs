@@ -10,7 +10,7 @@ use crate::aws::LiveService;
 use crate::config::{ContainerConfig, ServiceConfig, TaskDefinitionSource, WaitFor};
 use crate::error::ErrorKind;
 use crate::image::Variant;
-use crate::rollout::TargetGroupRef;
+use crate::rollout::{EarlySuccess, TargetGroupRef, TargetKind};
 use crate::secret::Secret;
 use crate::task_definition::TaskDefinition;
 
@@ -115,6 +115,19 @@ fn a_revision_that_an_interrupted_run_left_behind_is_used() {
 }
 
 #[test]
+fn a_deployment_that_ecs_completed_early_is_followed_while_tasks_are_missing() {
+    for (early, running, follows) in [(true, 1, true), (true, 2, false), (false, 1, false)] {
+        let mut snapshot = snapshot(OLD);
+        snapshot.live = LiveService::testing(&[(LIVE, Some("COMPLETED"))]);
+        snapshot.live.service.deployments[0].running = running;
+        snapshot.live.rules.early_success =
+            early.then_some(EarlySuccess { healthy_percent: 50, deferred: false });
+        let plan = plan(&config(), &snapshot).unwrap();
+        assert_eq!(matches!(plan.action, Action::Follow(_)), follows, "{early} {running}");
+    }
+}
+
+#[test]
 fn a_deployment_that_is_under_way_is_followed_and_not_started_again() {
     let mut snapshot = snapshot(OLD);
     snapshot.live = LiveService::testing(&[(LIVE, Some("IN_PROGRESS"))]);
@@ -151,20 +164,21 @@ fn what_cannot_be_deployed_is_refused_before_anything_is_sent() {
                     arn: "tg".into(),
                     container_name: "app".into(),
                     container_port: 80,
+                    kind: TargetKind::Ip,
                     health_check: None,
                 }];
                 s.base = TaskDefinition::from_value(
-                    json!({"family": "web", "containerDefinitions": [{"name": "app"}]}),
+                    json!({"family": "web", "networkMode": "none", "containerDefinitions": [{"name": "app"}]}),
                 )
                 .unwrap();
             },
-            "no network interface of their own",
+            "network mode none",
         ),
         (|s| s.live.service.status = "DRAINING".into(), "the service web is DRAINING"),
         (|s| s.live.controller = "CODE_DEPLOY".into(), "under CODE_DEPLOY control"),
         (|s| s.live.controller = "EXTERNAL".into(), "under EXTERNAL control"),
         (|s| s.live.strategy = "MAGENTA".into(), "uses the MAGENTA strategy"),
-        (|s| s.live.maximum_percent = 100, "can neither start nor stop a task"),
+        (|s| s.live.rules.maximum_percent = 100, "can neither start nor stop a task"),
         (|s| s.images[0].variants[0].platform = "linux/arm64".into(), "exec format error"),
         (|s| s.images[0].variants[0].size = 21 << 30, "no space left on device"),
     ];
@@ -191,7 +205,7 @@ fn percentages_block_only_where_neither_a_start_nor_a_stop_is_allowed() {
         let mut snapshot = snapshot(NEW);
         snapshot.live.service.desired_count = desired;
         snapshot.live.minimum_healthy_percent = minimum;
-        snapshot.live.maximum_percent = maximum;
+        snapshot.live.rules.maximum_percent = maximum;
         assert_eq!(plan(&config(), &snapshot).is_ok(), moves, "{desired} at {minimum}/{maximum}");
     }
 }

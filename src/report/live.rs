@@ -16,6 +16,8 @@ const BLOB_ROWS: usize = 5;
 /// Of the tasks that have stopped, only the newest are worth rows.
 const STOPPED_ROWS: usize = 2;
 const BAR: usize = 20;
+/// A screen of fewer columns than this is narrow.
+const NARROW: usize = 70;
 
 /// What is going on at `now`, in at most `height` lines.
 pub(super) fn live(state: &RunState, now: Timestamp, style: Style, height: Option<usize>) -> Vec<Line> {
@@ -104,8 +106,16 @@ fn step_row(
 
 /// `1 of 2 new tasks running, 4 of 4 targets healthy` in as many words as there is something to say.
 fn watching(service: &ServiceState) -> String {
-    if service.report.healthy_at_ms.is_some() {
-        return "healthy; waiting for the old tasks to drain".to_owned();
+    match &service.native {
+        Some(native) if native.paused.is_some() => return "waiting for an answer to the pause".to_owned(),
+        // Of a service without stages the old tasks drain; of one with stages they still serve.
+        Some(native) if service.report.healthy_at_ms.is_some() && native.stage.is_some() => {
+            return "healthy; ECS goes through its stages".to_owned();
+        }
+        _ if service.report.healthy_at_ms.is_some() => {
+            return "healthy; waiting for the old tasks to drain".to_owned();
+        }
+        _ => {}
     }
     let running = service.tasks.iter().filter(|task| {
         task.role == Role::Followed && task.last_status == "RUNNING" && task.stopped.is_none()
@@ -340,7 +350,10 @@ fn task_row(task: &TaskState, style: Style) -> Line {
         "UNHEALTHY" => Tone::Bad,
         _ => Tone::Dim,
     };
-    let line = line.pad(38).tone(health_tone, &health).pad(49);
+    let line = line.pad(38);
+    // Where there is little room, a task without a health check does without the column for it.
+    let narrow = style.width.is_some_and(|width| width < NARROW) && health.is_empty();
+    let line = if narrow { line } else { line.tone(health_tone, &health).pad(49) };
     let targets = words::targets(&task.targets);
     let line = line.tone(targets_tone(task), &targets);
     match &task.stopped {

@@ -104,10 +104,7 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
-/// `1 task`, `2 tasks`
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
+pub use crate::wording::count;
 
 /// `hello:9` of `arn:aws:ecs:...:task-definition/hello:9`; anything else stays as it is.
 pub fn revision(arn: &str) -> &str {

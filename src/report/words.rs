@@ -326,8 +326,22 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             line.text(&tasks(std::slice::from_ref(&task.id), task.role, &task_state(task)))
         }
         Event::ServiceMessage { message } => line.tone(Tone::Dim, &format!("event: {message}")),
-        Event::Waiting { elapsed_ms, healthy, desired } => line
-            .text(&format!("still waiting: {healthy} of {desired} healthy after {}", duration(*elapsed_ms))),
+        Event::Waiting { elapsed_ms, healthy, desired, reason } => {
+            let said =
+                format!("still waiting: {healthy} of {desired} healthy after {}", duration(*elapsed_ms));
+            match reason {
+                Some(reason) => line.text(&said).text("; ").text(reason),
+                None => line.text(&said),
+            }
+        }
+        Event::ContainerRestarted { task, container, exit_code, restarts } => {
+            let code = exit_code.map(|code| format!(" after exit code {code}")).unwrap_or_default();
+            let times = count(*restarts as usize, "time");
+            line.text(&format!(
+                "container {container} of task {} restarted in place{code} ({times} so far)",
+                short_task(task)
+            ))
+        }
         Event::StageChanged { stage, status, reason } => {
             let line = line.text(&stage_words(stage.as_deref(), status));
             match reason {
@@ -349,7 +363,12 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
             let line = line.tone(Tone::Warn, &format!("paused{at}")).text(": go on with ").text(how);
             match (expires_at, timeout_action) {
                 (Some(until), Some(action)) => {
-                    line.text(&format!("; at {} ECS does {action} by itself", until.strftime("%F %T UTC")))
+                    let does = match action.as_str() {
+                        "ROLLBACK" => "rolls back",
+                        "CONTINUE" => "goes on",
+                        other => other,
+                    };
+                    line.text(&format!("; ECS {does} by itself at {}", until.strftime("%F %T UTC")))
                 }
                 _ => line,
             }

@@ -16,16 +16,17 @@ use crate::error::Result;
 use crate::event::{Event, RollbackBy, Step, Verdict, ZeroDowntime};
 use crate::plan::{Action, short};
 use crate::rollout::{
-    self, Board, Followed, LogEvidence, Native, Outcome, Policy, Probe, Rollout, Undone, floor, watch,
+    self, Board, Followed, LogEvidence, Native, Outcome, Policy, Probe, Rollout, Undone,
+    container_check_time, floor, least_stall_timeout, watch,
 };
 use crate::task_definition::TaskDefinition;
 
 mod native;
 
-/// How much longer than the health check's grace period nothing may move.
-const GRACE_MARGIN: Duration = Duration::from_secs(60);
 /// How long the settings of target groups are waited for.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
+/// Why a service is put back although nothing is wrong with it.
+const INTERRUPTED: &str = "the run was interrupted";
 
 /// One service that is about to be updated.
 pub struct RollOut<'a> {
@@ -104,7 +105,11 @@ impl RollOut<'_> {
         let step = StepTimer::start(self.events, Step::Watch);
         let mut followed = self.followed(&live, deployment_id, revision);
         self.read_health_checks(&mut followed).await;
-        let policy = if native.is_some() { self.native_policy(&live) } else { self.policy(&live) };
+        let policy = self.policy(&live, &followed, self.definition);
+        let policy = match &native {
+            Some(native) => native::patient(native, policy),
+            None => policy,
+        };
         let mut rollout = Rollout::new(followed, policy);
         let mut logs = LogEvidence::new(self.aws, self.definition, self.events);
         let followed = self.follow(&mut rollout, native, started, step, &mut logs).await?;
@@ -125,33 +130,30 @@ impl RollOut<'_> {
         step: StepTimer<'_>,
         logs: &mut LogEvidence<'_>,
     ) -> Result<Option<(Verdict, String)>> {
-        match native {
-            Some(native) => {
-                // ECS goes on with its stages when the run is interrupted: StopServiceDeployment is for a person then.
-                self.roll_out_native(rollout, native, started, step, logs).await.map(Some)
-            }
-            None => {
-                let interrupted = async {
-                    match self.interrupt {
-                        Some(interrupt) => interrupt.cancelled().await,
-                        None => std::future::pending().await,
-                    }
-                };
-                let outcome = tokio::select! {
-                    outcome = self.watch(rollout, started, Some(logs)) => Some(outcome?),
-                    () = interrupted => None,
-                };
-                let Some(outcome) = outcome else {
-                    // Whoever interrupts will not wait: ECS is told, and goes on by itself.
-                    self.leave_for(rollout).await?;
-                    return Ok(None);
-                };
-                // A watch that ends badly is not a step that was done; reporters close it with the verdict.
-                if matches!(outcome, Outcome::Succeeded { .. }) {
-                    step.finish();
-                }
-                Ok(Some(self.judge(rollout, outcome).await))
-            }
+        if let Some(native) = native {
+            return self.roll_out_native(rollout, native, started, step, logs).await;
+        }
+        let outcome = tokio::select! {
+            outcome = self.watch(rollout, started, logs) => Some(outcome?),
+            () = self.interrupted() => None,
+        };
+        let Some(outcome) = outcome else {
+            // Whoever interrupts will not wait: ECS is told, and goes on by itself.
+            self.leave_for(rollout).await?;
+            return Ok(None);
+        };
+        // A watch that ends badly is not a step that was done; reporters close it with the verdict.
+        if matches!(outcome, Outcome::Succeeded { .. }) {
+            step.finish();
+        }
+        Ok(Some(self.judge(rollout, outcome).await))
+    }
+
+    /// Comes back when the run is interrupted and the service is to be put back for that; otherwise never.
+    async fn interrupted(&self) {
+        match self.interrupt {
+            Some(interrupt) => interrupt.cancelled().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -162,7 +164,7 @@ impl RollOut<'_> {
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,
             task_definition: good,
-            reason: "the run was interrupted".to_owned(),
+            reason: INTERRUPTED.to_owned(),
         });
         Ok(())
     }
@@ -198,18 +200,20 @@ impl RollOut<'_> {
         &self,
         rollout: &mut Rollout,
         started: Instant,
-        logs: Option<&mut LogEvidence<'_>>,
+        logs: &mut LogEvidence<'_>,
     ) -> Result<Outcome> {
-        watch(self.watching, &self.config.service, rollout, self.events, started, logs).await
+        let (service, alternates) = (&self.config.service, &self.before.alternate_target_groups);
+        watch(self.watching, service, rollout, alternates, self.events, started, Some(logs)).await
     }
 
     /// From how the rollout ended to a verdict, putting the service back where that is wanted.
     async fn judge(&self, rollout: &Rollout, outcome: Outcome) -> (Verdict, String) {
         match outcome {
-            Outcome::Succeeded { .. } => (
-                Verdict::Succeeded,
-                "every task is healthy, and the followed deployment is the one that serves".to_owned(),
-            ),
+            Outcome::Succeeded { .. } => {
+                let reason = "every task is healthy, and the followed deployment is the one that serves";
+                let but = rollout.unchecked().map(|unchecked| format!("; {unchecked}"));
+                (Verdict::Succeeded, format!("{reason}{}", but.unwrap_or_default()))
+            }
             Outcome::Superseded { by_deployment, task_definition } => (
                 Verdict::Superseded,
                 format!("another deployment, {by_deployment} of {}, took over", short(&task_definition)),
@@ -288,6 +292,9 @@ impl RollOut<'_> {
                 "{nothing}, and ECS goes on trying (--on-first-failure scale-to-zero stops that)"
             );
         }
+        if self.before.rules.daemon {
+            return format!("{nothing}, and ECS goes on trying: nobody can scale a DAEMON service to zero");
+        }
         match self.aws.scale_service(self.cluster, &self.config.service, 0).await {
             Ok(()) => format!("{nothing}, so its desired count was set to 0"),
             Err(error) => format!("{nothing}, and setting its desired count to 0 failed: {error}"),
@@ -320,12 +327,27 @@ impl RollOut<'_> {
         followed.seen_event_ids.extend(live.service.events.iter().map(|event| event.id.clone()));
         followed.resumed = false;
         followed.undoes = Some(undone);
-        // What is healthy is judged by the revision that serves again.
-        followed.health_checked_containers = self.before_definition.health_checked_containers();
-        let policy = Policy { wait_for: rollout::WaitFor::Steady, ..self.policy(live) };
+        // What is healthy is judged by the revision that serves again, and what fails explained by it.
+        let definition = self.definition_of(revision).await;
+        let definition = definition.as_ref().unwrap_or(self.before_definition);
+        followed.judge_by(definition);
+        self.read_health_checks(&mut followed).await;
+        let policy = self.policy(live, &followed, definition);
+        let policy = Policy { wait_for: rollout::WaitFor::Steady, ..policy };
         let mut rollout = Rollout::new(followed, policy);
-        let outcome = self.watch(&mut rollout, started, None).await?;
+        let mut logs = LogEvidence::new(self.aws, definition, self.events).of_rollback();
+        let outcome = self.watch(&mut rollout, started, &mut logs).await?;
+        logs.finish().await;
         Ok(matches!(outcome, Outcome::Succeeded { .. }))
+    }
+
+    /// The document of a revision that is gone back to, where it is another one than the service ran before.
+    async fn definition_of(&self, revision: &str) -> Option<TaskDefinition> {
+        if revision == self.before.task_definition {
+            return None;
+        }
+        let found = self.aws.describe_task_definition(revision).await.ok().flatten();
+        found.map(|(_, definition)| definition)
     }
 
     /// What the service ran before `revision`; a run that follows an interrupted one finds the service set
@@ -341,11 +363,13 @@ impl RollOut<'_> {
 
     fn followed(&self, live: &LiveService, deployment_id: String, revision: &str) -> Followed {
         let before = self.before;
-        Followed {
+        let mut followed = Followed {
             task_definition: revision.to_owned(),
             desired_count: live.service.desired_count,
             minimum_healthy_percent: live.minimum_healthy_percent,
-            health_checked_containers: self.definition.health_checked_containers(),
+            rules: live.rules.clone(),
+            health_checked_containers: Vec::new(),
+            restart_policies: Vec::new(),
             target_groups: live.target_groups.clone(),
             health_check_grace_period: live.health_check_grace_period,
             earlier_deployments: before
@@ -363,10 +387,12 @@ impl RollOut<'_> {
             something_ran_before: before.service.running_count > 0,
             resumed: matches!(*self.action, Action::Follow(_)),
             undoes: None,
-        }
+        };
+        followed.judge_by(self.definition);
+        followed
     }
 
-    /// How the target groups check tasks, for findings alone: a missing permission or a slow answer keeps
+    /// How the target groups check tasks, for findings and for patience: a missing permission or a slow answer keeps
     /// nothing from being watched.
     async fn read_health_checks(&self, followed: &mut Followed) {
         let arns: Vec<String> = followed.target_groups.iter().map(|group| group.arn.clone()).collect();
@@ -382,15 +408,19 @@ impl RollOut<'_> {
         }
     }
 
-    fn policy(&self, live: &LiveService) -> Policy {
+    fn policy(&self, live: &LiveService, followed: &Followed, definition: &TaskDefinition) -> Policy {
         Policy {
             wait_for: match self.config.wait_for {
                 WaitFor::Healthy => rollout::WaitFor::Healthy,
                 WaitFor::Steady | WaitFor::None => rollout::WaitFor::Steady,
             },
             timeout: self.config.timeout,
-            // During the grace period a task that is not healthy yet has every right to stand still.
-            stall_timeout: self.config.stall_timeout.max(live.health_check_grace_period + GRACE_MARGIN),
+            stall_timeout: least_stall_timeout(
+                self.config.stall_timeout,
+                live.health_check_grace_period,
+                container_check_time(definition),
+                &followed.target_groups,
+            ),
             max_failed_tasks: self.config.max_failed_tasks,
             ecs_rolls_back: live.circuit_breaker_rolls_back,
         }

@@ -5,29 +5,52 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{RollOut, short};
-use crate::aws::LiveService;
+use super::{INTERRUPTED, RollOut, short};
 use crate::config::WaitFor;
 use crate::emit::StepTimer;
 use crate::error::Result;
 use crate::event::{Event, RollbackBy, Step, Verdict};
 use crate::rollout::{
-    LogEvidence, Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, follow_rollback,
-    watch_native,
+    LogEvidence, Native, NativeEnd, NativeFollowed, NativeOutcome, Outcome, Policy, Rollout, find_native,
+    follow_rollback, watch_native,
 };
 
+/// So many looks find a service deployment that was made a moment before an interrupt.
+const INTERRUPT_LOOKS: u32 = 3;
+
+/// The policy of the ordinary machine beside a service deployment: whose time it is and how long a pause or a bake may
+/// last is for that one to say. A rolling update keeps its own.
+pub(super) fn patient(native: &Native, policy: Policy) -> Policy {
+    if native.followed().rolling {
+        return policy;
+    }
+    let wait_for = crate::rollout::WaitFor::Steady;
+    Policy { wait_for, timeout: Duration::MAX, stall_timeout: Duration::MAX, ..policy }
+}
+
 impl RollOut<'_> {
-    /// What follows the service deployment, where the service's strategy has one with stages. Asked before
+    /// What follows the service deployment, where it has stages or may be paused. Asked before
     /// the update, so that what is new afterwards is known. `is_new`: whether an update is going to be made.
     pub(super) async fn native(&self, revision: &str, is_new: bool) -> Result<Option<Native>> {
         let live = self.before;
-        if !live.is_native() || self.config.wait_for == WaitFor::None {
+        if !live.has_stages() || self.config.wait_for == WaitFor::None {
             return Ok(None);
         }
         let (cluster, service) = (self.cluster, &self.config.service);
+        let rolling = !live.is_native();
         let mut known = Vec::new();
         if is_new {
-            let listed = self.aws.list_service_deployments(cluster, service, &[]).await?;
+            let listed = match self.aws.list_service_deployments(cluster, service, &[]).await {
+                // A rolling update can be followed without; only pauses are not told then.
+                Err(error) if rolling => {
+                    self.events.warn(
+                        format!("pauses at lifecycle hooks cannot be told: {error}"),
+                        error.hint_text(),
+                    );
+                    return Ok(None);
+                }
+                listed => listed?,
+            };
             known.extend(listed.unwrap_or_default().into_iter().map(|listed| listed.arn));
         }
         Ok(Some(Native::new(NativeFollowed {
@@ -36,23 +59,14 @@ impl RollOut<'_> {
             name: self.config.name.clone(),
             known,
             until_healthy: self.config.wait_for == WaitFor::Healthy,
-            timeout: self.config.timeout,
+            timeout: if rolling { Duration::MAX } else { self.config.timeout },
+            rolling,
             alternate_target_groups: live.alternate_target_groups.clone(),
         })))
     }
 
-    /// The policy of the ordinary machine beside a service deployment: whose time it is and how long a
-    /// pause or a bake may last is for that one to say.
-    pub(super) fn native_policy(&self, live: &LiveService) -> Policy {
-        Policy {
-            wait_for: crate::rollout::WaitFor::Steady,
-            timeout: Duration::MAX,
-            stall_timeout: Duration::MAX,
-            ..self.policy(live)
-        }
-    }
-
-    /// Follows a service deployment to a verdict.
+    /// Follows a service deployment to a verdict. `None` where the run was interrupted and ECS told to put the service
+    /// back for that.
     pub(super) async fn roll_out_native(
         &self,
         rollout: &mut Rollout,
@@ -60,11 +74,17 @@ impl RollOut<'_> {
         started: Instant,
         step: StepTimer<'_>,
         logs: &mut LogEvidence<'_>,
-    ) -> Result<(Verdict, String)> {
+    ) -> Result<Option<(Verdict, String)>> {
         let service = &self.config.service;
-        let end =
-            watch_native(self.watching, service, rollout, &mut native, self.events, started, logs).await?;
-        Ok(match end {
+        let end = tokio::select! {
+            end = watch_native(self.watching, service, rollout, &mut native, self.events, started, logs) => Some(end?),
+            () = self.interrupted() => None,
+        };
+        let Some(end) = end else {
+            self.stop_for_interrupt(rollout, native).await?;
+            return Ok(None);
+        };
+        Ok(Some(match end {
             NativeEnd::Native(NativeOutcome::Succeeded) => {
                 step.finish();
                 let reason = match native.followed().until_healthy {
@@ -99,13 +119,50 @@ impl RollOut<'_> {
             NativeEnd::Rollout(Outcome::Failed { reason }) => {
                 self.stop_native(rollout, native, Verdict::RolledBack, reason).await
             }
+            NativeEnd::Rollout(Outcome::TimedOut { reason }) if native.is_paused() => {
+                let reason = format!("{reason}; {}", native.standing());
+                match rollout.healthy_at() {
+                    Some(_) => self.judge(rollout, Outcome::TimedOut { reason }).await,
+                    None => self.stop_native(rollout, native, Verdict::TimedOut, reason).await,
+                }
+            }
             NativeEnd::Rollout(outcome) => {
                 if matches!(outcome, Outcome::Succeeded { .. }) {
                     step.finish();
                 }
                 self.judge(rollout, outcome).await
             }
-        })
+        }))
+    }
+
+    /// The run is interrupted: has ECS put the service back, and looks at it for as long as the run lasts.
+    async fn stop_for_interrupt(&self, rollout: &Rollout, mut native: Native) -> Result<()> {
+        let service = &self.config.service;
+        // The interrupt may have come before the service deployment was listed.
+        if !find_native(self.watching, service, &mut native, INTERRUPT_LOOKS).await? {
+            return self.leave_for(rollout).await;
+        }
+        let Some(arn) = native.arn().map(str::to_owned) else { return Ok(()) };
+        if !native.is_under_way() || native.is_rolling_back() {
+            return Ok(());
+        }
+        self.aws.stop_service_deployment(&arn).await?;
+        let good = earlier(&native);
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            reason: INTERRUPTED.to_owned(),
+        });
+        // Whoever interrupts will not wait: `deploy` cuts this short, and ECS goes on by itself.
+        let limit = self.config.timeout;
+        if follow_rollback(self.watching, service, &mut native.undo(), self.events, limit).await? {
+            self.events.emit(Event::RollbackFinished {
+                by: RollbackBy::Landfall,
+                task_definition: good,
+                complete: true,
+            });
+        }
+        Ok(())
     }
 
     /// Has ECS put the service back, and waits until it has.
@@ -127,11 +184,13 @@ impl RollOut<'_> {
             // It was never found, or this endpoint has none: there is nothing to stop.
             return self.put_back(rollout, verdict, reason).await;
         };
+        if !native.is_under_way() && native.followed().rolling {
+            return self.put_back(rollout, verdict, reason).await;
+        }
         if !native.is_under_way() {
             return not_put_back(format!("there is nothing left to stop: {}", native.standing()));
         }
-        let good = native.followed().earlier_task_definition.clone();
-        let good = good.unwrap_or_else(|| "the service revision before".to_owned());
+        let good = earlier(&native);
         let step = StepTimer::start(self.events, Step::Rollback);
         if let Err(error) = self.aws.stop_service_deployment(&arn).await {
             return not_put_back(format!("going back to {} failed: {error}", short(&good)));
@@ -162,6 +221,12 @@ impl RollOut<'_> {
             ))
         }
     }
+}
+
+/// What the service ran before.
+fn earlier(native: &Native) -> String {
+    let earlier = native.followed().earlier_task_definition.clone();
+    earlier.unwrap_or_else(|| "the service revision before".to_owned())
 }
 
 /// A reason with the main finding, if there is one.

@@ -4,12 +4,16 @@
 use std::time::Duration;
 
 use super::conditions::Awaited;
+use crate::aws::Allowance;
 
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(1000);
 /// Between two looks after nothing has happened for [`QUIET`].
 const EASY: Duration = Duration::from_millis(1500);
 const QUIET: Duration = Duration::from_secs(180);
+/// And after nothing has happened for [`STILL`], which is longer than targets drain by default (300 s).
+const EASIEST: Duration = Duration::from_secs(3);
+const STILL: Duration = Duration::from_secs(360);
 /// What is not waited for is looked at this often.
 const SERVICE_EVERY: Duration = Duration::from_secs(3);
 const TARGETS_EVERY: Duration = Duration::from_secs(6);
@@ -18,10 +22,11 @@ const STARTING_EVERY: Duration = Duration::from_secs(5);
 const TASKS_EVERY: Duration = Duration::from_secs(15);
 /// Listings, where nothing calls for one.
 const LISTED_EVERY: Duration = Duration::from_secs(60);
-/// How many calls may be made before the average counts.
-const BURST: f64 = 24.0;
-/// The longest pause for the sake of the average.
-const LATEST: Duration = Duration::from_millis(2000);
+/// The longest pause for the sake of the average: what a look costs that asks about everything in one target group is
+/// earned in it.
+const LATEST: Duration = Duration::from_secs(3);
+/// How much longer a pause gets by what is owed, as a share of it, for a burst of one call.
+const GRADUALLY: f64 = 2.4;
 /// The slowest pace, as a multiple, when AWS throttles.
 const SLOWEST: u32 = 8;
 
@@ -51,6 +56,14 @@ pub(super) enum Groups {
 impl Question {
     /// Everything.
     pub const ALL: Self = Self { service: true, tasks: true, listing: true, targets: Groups::All };
+
+    /// A target group that is one of a pair is not looked at alone: a task is in one or the other.
+    pub fn with_alternates(mut self, alternates: &[(String, String)]) -> Self {
+        if !alternates.is_empty() && self.targets != Groups::None {
+            self.targets = Groups::All;
+        }
+        self
+    }
 }
 
 /// What a look brought, as far as the next one depends on it.
@@ -95,7 +108,8 @@ impl Cadence {
             listed: None,
             changed: Duration::ZERO,
             starting: true,
-            allowance: BURST,
+            // No more than a burst, whatever that comes to.
+            allowance: f64::INFINITY,
             counted: Duration::ZERO,
             slowness: 1,
         }
@@ -122,8 +136,9 @@ impl Cadence {
         }
     }
 
-    /// Takes in what a look brought; how long to wait until the next one, for an average of `rate` calls a second.
-    pub fn pause(&mut self, at: Duration, seen: Seen, rate: f64) -> Duration {
+    /// Takes in what a look brought; how long to wait until the next one, so that calls keep to what is allowed.
+    pub fn pause(&mut self, at: Duration, seen: Seen, allowed: Allowance) -> Duration {
+        let Allowance { rate, burst } = allowed;
         let mark = |last: &mut Option<Duration>, now: bool| {
             if now {
                 *last = Some(at);
@@ -143,12 +158,17 @@ impl Cadence {
         };
         let earned = at.saturating_sub(self.counted).as_secs_f64() * rate;
         self.counted = at;
-        self.allowance = (self.allowance + earned).min(BURST) - seen.calls;
-        let quiet = at.saturating_sub(self.changed) >= QUIET;
-        let pace = if quiet { EASY } else { PACE } * self.slowness;
-        // Below zero, looks come later until it is earned again, but never so late that it would be noticed.
+        self.allowance = (self.allowance + earned).min(burst) - seen.calls;
+        let pace = match at.saturating_sub(self.changed) {
+            quiet if quiet >= STILL => EASIEST,
+            quiet if quiet >= QUIET => EASY,
+            _ => PACE,
+        };
+        // Below zero, looks come later until it is earned again: all at once where little may be owed, and little by
+        // little where it is as much as a burst, so that what follows a change is not seen late.
         let debt = Duration::from_secs_f64((-self.allowance).max(0.0) / rate);
-        pace.max(debt.min(PACE + debt / 10).min(LATEST))
+        let gradual = PACE + debt.mul_f64(GRADUALLY / burst);
+        (pace * self.slowness).max(debt.min(gradual).min(LATEST))
     }
 }
 
@@ -157,6 +177,8 @@ mod tests {
     use super::*;
 
     const RATE: f64 = 1.4;
+    const BURST: f64 = 24.0;
+    const ALONE: Allowance = Allowance { rate: RATE, burst: BURST };
     const SEEN: Seen = Seen {
         service: true,
         tasks: true,
@@ -176,7 +198,7 @@ mod tests {
     fn the_first_look_is_at_everything_and_later_ones_at_what_is_awaited() {
         let mut cadence = Cadence::new();
         assert_eq!(cadence.question(seconds(0), Awaited::Service), Question::ALL);
-        cadence.pause(seconds(0), SEEN, RATE);
+        cadence.pause(seconds(0), SEEN, ALONE);
         let ask = |awaited| cadence.question(seconds(1), awaited);
         let nothing = Question::default();
         assert_eq!(ask(Awaited::Service), Question { service: true, ..nothing });
@@ -190,23 +212,69 @@ mod tests {
         assert_eq!(later, Question { service: true, tasks: true, targets: Groups::All, ..nothing });
     }
 
+    /// Looks for so many seconds, each at the price that `cost` tells for its number: the pauses, and the calls.
+    fn look_for(duration: u64, allowed: Allowance, cost: impl Fn(usize) -> f64) -> (Vec<Duration>, f64) {
+        let mut cadence = Cadence::new();
+        let (mut at, mut calls, mut pauses) = (Duration::ZERO, 0.0, Vec::new());
+        while at < seconds(duration) {
+            let cost = cost(pauses.len());
+            let pause = cadence.pause(at, Seen { calls: cost, changed: true, ..SEEN }, allowed);
+            pauses.push(pause);
+            calls += cost;
+            at += pause;
+        }
+        (pauses, calls)
+    }
+
+    /// Of looks that cost no more than the longest pause earns, whatever their order.
     #[test]
-    fn a_burst_is_free_and_what_costs_too_much_for_long_comes_later() {
-        let run = |calls: f64| {
-            let mut cadence = Cadence::new();
-            let (mut at, mut pauses) = (Duration::ZERO, Vec::new());
-            while at < seconds(240) {
-                let pause = cadence.pause(at, Seen { calls, changed: true, ..SEEN }, RATE);
-                pauses.push(pause);
-                at += pause;
+    fn the_average_is_kept_and_a_burst_is_free() {
+        let shared = Allowance { rate: 0.5, burst: 1.0 };
+        for allowed in [ALONE, shared] {
+            let Allowance { rate, burst } = allowed;
+            let dearest = LATEST.as_secs_f64() * rate;
+            // So late that the dearest look is earned, a pause is at this debt; where it grows as fast as what is owed,
+            // nothing is owed but the last look.
+            let slope = GRADUALLY / burst;
+            let owed = if slope < 1.0 { (LATEST - PACE).as_secs_f64() / slope * rate } else { dearest };
+            for shares in [[1.0; 5], [0.2, 0.2, 1.0, 0.5, 0.7], [1.0, 0.02, 1.0, 1.0, 0.3]] {
+                for minutes in 1..=10 {
+                    let duration = minutes * 60;
+                    let cost = |number: usize| dearest * shares[number % shares.len()];
+                    let (pauses, calls) = look_for(duration, allowed, cost);
+                    let most = duration as f64 * rate + burst + owed;
+                    assert!(calls <= most, "{calls} calls in {duration} s, and {most} at most");
+                    assert!(pauses.iter().all(|pause| *pause <= LATEST), "{pauses:?}");
+                }
             }
-            pauses
-        };
-        assert!(run(1.3).iter().all(|pause| *pause == PACE), "within the average");
-        let dear = run(4.0);
-        assert!(dear[..5].iter().all(|pause| *pause == PACE), "{dear:?}");
-        assert_eq!(dear.last(), Some(&LATEST));
-        assert!(dear.is_sorted(), "{dear:?}");
+            // What is within the average is never late.
+            let (pauses, _) = look_for(240, allowed, |_| rate);
+            assert!(pauses.iter().all(|pause| *pause == PACE), "{pauses:?}");
+        }
+        let (pauses, calls) = look_for(240, ALONE, |_| 4.0);
+        assert!(pauses[..5].iter().all(|pause| *pause == PACE), "{pauses:?}");
+        assert!(calls >= 240.0 * RATE, "{calls}");
+    }
+
+    #[test]
+    fn what_costs_more_than_the_longest_pause_earns_comes_no_later() {
+        let (pauses, _) = look_for(240, ALONE, |_| 8.0);
+        assert_eq!(pauses.last(), Some(&LATEST));
+        assert!(pauses.is_sorted(), "{pauses:?}");
+    }
+
+    #[test]
+    fn looks_ease_while_nothing_happens() {
+        let mut cadence = Cadence::new();
+        let quiet = Seen { calls: 0.0, ..SEEN };
+        let pace =
+            |cadence: &mut Cadence, at, changed| cadence.pause(seconds(at), Seen { changed, ..quiet }, ALONE);
+        assert_eq!(pace(&mut cadence, 10, true), PACE);
+        assert_eq!(pace(&mut cadence, 189, false), PACE);
+        assert_eq!(pace(&mut cadence, 190, false), EASY);
+        assert_eq!(pace(&mut cadence, 369, false), EASY);
+        assert_eq!(pace(&mut cadence, 370, false), EASIEST);
+        assert_eq!(pace(&mut cadence, 371, true), PACE);
     }
 
     #[test]
@@ -214,12 +282,12 @@ mod tests {
         let mut cadence = Cadence::new();
         let throttled = Seen { throttled: true, changed: true, ..SEEN };
         let pauses: Vec<u64> =
-            (1..6).map(|at| cadence.pause(seconds(at * 10), throttled, RATE).as_secs()).collect();
+            (1..6).map(|at| cadence.pause(seconds(at * 10), throttled, ALONE).as_secs()).collect();
         assert_eq!(pauses, [2, 4, 8, 8, 8]);
         let clean = Seen { changed: true, ..SEEN };
         let pauses: Vec<u64> =
-            (6..10).map(|at| cadence.pause(seconds(at * 10), clean, RATE).as_secs()).collect();
+            (6..10).map(|at| cadence.pause(seconds(at * 10), clean, ALONE).as_secs()).collect();
         assert_eq!(pauses, [4, 2, 1, 1]);
-        assert_eq!(cadence.pause(seconds(400), SEEN, RATE), EASY);
+        assert_eq!(cadence.pause(seconds(400), SEEN, ALONE), EASY);
     }
 }

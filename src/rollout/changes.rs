@@ -6,6 +6,7 @@ use super::history::History;
 use super::memory::Memory;
 use super::observation::{Observation, ServiceEvent, Task, target_group_name};
 use super::policy::Followed;
+use super::targets;
 use crate::event::{DeploymentState, Event, Role, Stopped, StoppedContainer, TargetState, TaskState};
 
 /// What was last said about deployments, tasks and service events.
@@ -100,7 +101,7 @@ impl Changes {
                 last_status: task.last_status.clone(),
                 desired_status: task.desired_status.clone(),
                 health: task.health_status.clone(),
-                targets: targets(followed, observation, task),
+                targets: target_states(followed, observation, task),
                 stopped: stopped(task),
             };
             if known != Some(&state) {
@@ -136,16 +137,17 @@ fn role(followed: &Followed, history: &History, observation: &Observation, task:
     if newer || (!told && runs_newer()) { Role::Newer } else { Role::Old }
 }
 
-fn targets(followed: &Followed, observation: &Observation, task: &Task) -> Vec<TargetState> {
+fn target_states(followed: &Followed, observation: &Observation, task: &Task) -> Vec<TargetState> {
     // The address of a stopped task may be another one's already.
-    let Some(ip) = task.private_ip.as_ref().filter(|_| !task.is_stopped()) else { return Vec::new() };
-    // An old revision may have served on another port.
-    let port = |port: u32| followed.owns(task).then_some(port);
+    if task.is_stopped() {
+        return Vec::new();
+    }
+    let find = if followed.owns(task) { targets::target } else { targets::target_of_any };
     followed
         .target_groups
         .iter()
         .filter_map(|group| {
-            let target = observation.target_group(&group.arn)?.target(ip, port(group.container_port))?;
+            let target = find(observation, group, task)?;
             Some(TargetState {
                 target_group: target_group_name(&group.arn).to_owned(),
                 state: target.state.clone(),

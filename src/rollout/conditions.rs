@@ -1,9 +1,14 @@
-//! The five conditions of success (design 3, "What success means"), judged on one observation alone.
+//! The five conditions of success (design 3, "What success means"), judged on one observation, and on what was seen of
+//! containers that restart in place.
 
 use std::collections::BTreeSet;
 
-use super::observation::{Deployment, Observation, Task, target_group_name};
+use super::observation::{Deployment, Observation, Service, Task, target_group_name};
 use super::policy::{Followed, TargetGroupRef};
+use super::restarts::Restarts;
+use super::rules::TargetKind;
+use super::targets;
+use crate::wording;
 
 /// Which of the five conditions hold, and what is missing where one does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub(super) struct Conditions {
     pub ready: BTreeSet<String>,
     /// How many tasks the service wants.
     pub desired: u32,
+    /// One on each container instance (scheduling strategy DAEMON).
+    pub daemon: bool,
     /// Which part of the next look can show that it goes on.
     pub awaited: Awaited,
     missing: Vec<String>,
@@ -42,9 +49,12 @@ pub enum Awaited {
     Everything,
 }
 
+/// How the phrase begins that condition 5 leaves where ECS has not completed the deployment.
+const ROLLOUT_IS: &str = "the rollout is ";
+
 impl Conditions {
     /// Judges one observation.
-    pub fn evaluate(followed: &Followed, observation: &Observation) -> Self {
+    pub fn evaluate(followed: &Followed, observation: &Observation, restarts: &Restarts) -> Self {
         let desired = observation.service.desired_count;
         let ours = observation.service.deployment(&followed.deployment_id);
         // Tasks that ECS is stopping are on their way out and count for nothing (facts 3.1).
@@ -58,38 +68,54 @@ impl Conditions {
         // An eventually consistent listing can lack tasks; that every listed one is well is then not enough.
         let listed = u32::try_from(live.len()).unwrap_or(u32::MAX) >= desired;
         if !listed {
-            missing.push(format!("{} of {desired} tasks are listed", live.len()));
+            let verb = if desired == 1 { "is" } else { "are" };
+            missing.push(format!("{} of {} {verb} listed", live.len(), wording::tasks(desired)));
         }
         let (mut tasks, mut targets) = (listed, listed);
         let mut unreached_in = None;
         let mut ready = BTreeSet::new();
         for task in live {
-            let unwell = task_trouble(followed, task);
-            let unreached: Vec<(usize, String)> = followed
-                .target_groups
-                .iter()
-                .enumerate()
-                .filter_map(|(index, group)| Some((index, target_trouble(observation, group, task)?)))
-                .collect();
+            let unwell = task_trouble(followed, task)
+                .or_else(|| restarts.trouble(followed, task.id(), observation.at));
+            let blind = |group: &TargetGroupRef| {
+                group.kind != TargetKind::Ip && observation.instances_denied && task.ec2_instance.is_none()
+            };
+            let trouble = |group: &TargetGroupRef| match blind(group) {
+                true => unseen_trouble(ours, group),
+                false => target_trouble(observation, group, task),
+            };
+            let groups = followed.target_groups.iter().enumerate();
+            let unreached: Vec<(usize, String)> =
+                groups.filter_map(|(index, group)| Some((index, trouble(group)?))).collect();
+            let visible = unreached.iter().find(|(index, _)| !blind(&followed.target_groups[*index]));
             tasks &= unwell.is_none();
             targets &= unreached.is_empty();
             if unwell.is_none() && unreached.is_empty() {
                 ready.insert(task.id().to_owned());
             }
             missing.extend(unwell);
-            unreached_in = unreached_in.or(unreached.first().map(|(index, _)| *index));
-            missing.extend(unreached.into_iter().map(|(_, trouble)| trouble));
+            unreached_in = unreached_in.or(visible.map(|(index, _)| *index));
+            for (_, trouble) in unreached {
+                if !missing.contains(&trouble) {
+                    missing.push(trouble);
+                }
+            }
         }
         let completed = check_completed(followed, ours, observation, &mut missing);
+        if let Some(words) = early_words(followed, ours, &missing) {
+            missing.insert(0, words);
+        }
         let awaited = match unreached_in {
             _ if !primary || !counts => Awaited::Service,
             _ if !listed => Awaited::Listing,
             _ if !tasks => Awaited::Tasks,
             Some(index) => Awaited::Targets(index),
+            None if !targets => Awaited::Service,
             None if only_old_tasks_leave(followed, ours, observation) => Awaited::Tasks,
             None => Awaited::Service,
         };
-        Self { primary, counts, tasks, targets, completed, ready, desired, awaited, missing }
+        let daemon = followed.rules.daemon;
+        Self { daemon, primary, counts, tasks, targets, completed, ready, desired, awaited, missing }
     }
 
     /// Conditions 1 to 4. Of a service that wants no task they hold at once and mean nothing, so that
@@ -103,10 +129,47 @@ impl Conditions {
         self.healthy() && self.completed
     }
 
+    /// `2 of 3 tasks healthy`
+    pub fn healthy_count(&self) -> String {
+        let mut text = format!("{} of {} healthy", self.ready.len(), wording::tasks(self.desired));
+        if self.daemon {
+            text.push_str(" (DAEMON: one on each container instance)");
+        }
+        text
+    }
+
+    /// Says why ECS has not completed the deployment yet, in place of that it has not.
+    pub fn explain_progress(&mut self, words: &str) {
+        for phrase in self.missing.iter_mut().filter(|phrase| phrase.starts_with(ROLLOUT_IS)) {
+            words.clone_into(phrase);
+        }
+    }
+
+    /// How the service stands, in one sentence.
+    pub fn standing(&self, followed: &Followed, service: &Service) -> String {
+        let revision = followed.task_definition.rsplit('/').next().unwrap_or_default();
+        let failed = service.deployment(&followed.deployment_id).is_some_and(|ours| ours.is_in("FAILED"));
+        match () {
+            () if failed => format!("the deployment of {revision} FAILED; {}", self.missing()),
+            () if self.steady() && self.desired == 0 => {
+                let why = match followed.rules.daemon {
+                    true => "no container instance is there for its tasks",
+                    false => "no task is wanted",
+                };
+                format!("{revision} is steady, and {why}")
+            }
+            () if self.steady() => format!("{revision} is steady: {}", self.healthy_count()),
+            () if self.healthy() => {
+                format!("{revision} is healthy, and earlier deployments are not gone: {}", self.missing())
+            }
+            () => format!("{revision} is on its way: {}", self.missing()),
+        }
+    }
+
     /// What is missing, for a person: a few phrases, or the number of the rest.
     pub fn missing(&self) -> String {
         const SHOWN: usize = 4;
-        let mut text = format!("{} of {} tasks healthy", self.ready.len(), self.desired);
+        let mut text = self.healthy_count();
         for phrase in self.missing.iter().take(SHOWN) {
             text.push_str("; ");
             text.push_str(phrase);
@@ -138,10 +201,10 @@ fn check_primary(followed: &Followed, ours: Option<&Deployment>, missing: &mut V
 fn check_counts(ours: Option<&Deployment>, desired: u32, missing: &mut Vec<String>) -> bool {
     let Some(ours) = ours else { return false };
     if ours.running != desired {
-        missing.push(format!("{} of {desired} tasks RUNNING", ours.running));
+        missing.push(format!("{} of {} RUNNING", ours.running, wording::tasks(desired)));
     }
     if ours.pending != 0 {
-        missing.push(format!("{} tasks PENDING", ours.pending));
+        missing.push(format!("{} PENDING", wording::tasks(ours.pending)));
     }
     ours.running == desired && ours.pending == 0
 }
@@ -178,19 +241,48 @@ fn target_trouble(observation: &Observation, group: &TargetGroupRef, task: &Task
     let Some(health) = observation.target_group(&group.arn) else {
         return Some(format!("target group {name} did not answer"));
     };
-    let Some(ip) = &task.private_ip else {
-        return Some(format!("task {} has no address yet", task.id()));
+    let (id, port) = match targets::place(task, group) {
+        Ok(place) => place,
+        Err(lacking) => return Some(lacking),
     };
-    match health.target(ip, Some(group.container_port)) {
+    match health.target(id, Some(port)) {
         Some(target) if target.is_healthy() => None,
         Some(target) => {
             let reason = target.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            Some(format!("target {ip}:{} in {name} is {}{reason}", group.container_port, target.state))
+            Some(format!("target {id}:{port} in {name} is {}{reason}", target.state))
         }
-        None => {
-            Some(format!("task {} is not registered in {name} as {ip}:{}", task.id(), group.container_port))
-        }
+        None => Some(format!("task {} is not registered in {name} as {id}:{port}", task.id())),
     }
+}
+
+/// Condition 4 where targets cannot be told apart: ECS completes a deployment when every target is healthy (facts 3.5,
+/// 3.6), so that its word has to do.
+fn unseen_trouble(ours: Option<&Deployment>, group: &TargetGroupRef) -> Option<String> {
+    let completed = ours.is_some_and(|ours| ours.is_in("COMPLETED"));
+    (!completed).then(|| {
+        format!(
+            "which target of {} is which task cannot be checked (ecs:DescribeContainerInstances is denied), and ECS has not completed the deployment",
+            target_group_name(&group.arn)
+        )
+    })
+}
+
+/// COMPLETED says less where the service has early success criteria: what counts here stays the same.
+fn early_words(followed: &Followed, ours: Option<&Deployment>, missing: &[String]) -> Option<String> {
+    let early = followed.rules.early_success?;
+    if missing.is_empty() || !ours?.is_in("COMPLETED") {
+        return None;
+    }
+    let deferred = match early.deferred {
+        true => {
+            ", and old tasks may stay for up to two weeks (DEFERRED; waiting for `healthy` does not wait for them)"
+        }
+        false => "",
+    };
+    Some(format!(
+        "ECS has completed the deployment by its early success criteria ({} % of the tasks healthy{deferred}), which does not count here",
+        early.healthy_percent
+    ))
 }
 
 fn check_completed(
@@ -208,7 +300,7 @@ fn check_completed(
     let completed = match ours.rollout_state.as_deref() {
         Some("COMPLETED") => true,
         Some(state) => {
-            missing.push(format!("the rollout is {state}"));
+            missing.push(format!("{ROLLOUT_IS}{state}"));
             false
         }
         // Classic Load Balancers have no rollout state (facts 3.6): then only the list of deployments tells.
@@ -221,7 +313,9 @@ fn check_completed(
         }
     };
     if busy > 0 || leaving > 0 {
-        missing.push(format!("{} tasks of older deployments have not stopped", leaving.max(busy as usize)));
+        let left = u32::try_from(leaving).unwrap_or(u32::MAX).max(busy);
+        let verb = if left == 1 { "has" } else { "have" };
+        missing.push(format!("{} of older deployments {verb} not stopped", wording::tasks(left)));
     }
     completed && busy == 0 && leaving == 0
 }

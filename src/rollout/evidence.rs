@@ -32,6 +32,7 @@ type End = (String, Option<i32>);
 pub struct LogEvidence<'a> {
     aws: &'a Aws,
     definition: &'a TaskDefinition,
+    role: Role,
     events: Emitter,
     told: BTreeSet<End>,
     pending: Arc<Mutex<BTreeMap<End, ContainerLogs>>>,
@@ -46,6 +47,7 @@ impl<'a> LogEvidence<'a> {
         Self {
             aws,
             definition,
+            role: Role::Followed,
             events: events.clone(),
             told: BTreeSet::new(),
             pending: Arc::default(),
@@ -54,21 +56,41 @@ impl<'a> LogEvidence<'a> {
         }
     }
 
-    /// Starts fetching where an event says that a container of the followed deployment has ended badly. It does not
+    /// The same for a deployment that puts the service back: its tasks are told as those of a newer one.
+    #[must_use]
+    pub fn of_rollback(mut self) -> Self {
+        self.role = Role::Newer;
+        self
+    }
+
+    /// Starts fetching where an event says that a container of the deployment has ended badly. It does not
     /// wait.
     pub fn notice(&mut self, event: &Event) {
         if let Event::FindingMade { finding } = event {
             lock(&self.found).insert(finding.code.clone());
         }
-        let Event::TaskChanged { task } = event else { return };
-        let Some(stopped) = task.stopped.as_ref().filter(|_| task.role == Role::Followed) else { return };
-        for end in suspects(self.definition, stopped) {
+        match event {
+            Event::TaskChanged { task } => {
+                let stopped = task.stopped.as_ref().filter(|_| task.role == self.role);
+                let ends = stopped.map(|stopped| suspects(self.definition, stopped)).unwrap_or_default();
+                self.read(&task.id, ends);
+            }
+            // A restart in place goes on in the same log stream (facts 7.2: its name has the task's id).
+            Event::ContainerRestarted { task, container, exit_code, .. } => {
+                self.read(task, vec![(container.clone(), *exit_code)]);
+            }
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, task: &str, ends: Vec<End>) {
+        for end in ends {
             if self.told.len() >= LOGS || !self.told.insert(end.clone()) {
                 continue;
             }
-            let place = log_of_container(self.definition, &end.0, &task.id);
+            let place = log_of_container(self.definition, &end.0, task);
             let mut logs = ContainerLogs {
-                task: task.id.clone(),
+                task: task.to_owned(),
                 container: end.0.clone(),
                 exit_code: end.1,
                 group: None,

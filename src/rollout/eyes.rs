@@ -1,7 +1,7 @@
 //! The network side of looking: asks AWS what a [`Question`] wants, remembers what was answered, and makes an
 //! [`Observation`] of both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::{OptionFuture, join, join_all, join4};
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::cadence::{Groups, Question, Seen};
 use super::observation::{Fresh, Observation, Service, TargetGroupHealth, Task};
 use super::policy::TargetGroupRef;
+use super::rules::TargetKind;
 use crate::aws::Watching;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -22,6 +23,8 @@ pub(super) enum Part {
     Service,
     Tasks,
     Targets,
+    /// Which EC2 instances tasks run on.
+    Instances,
     /// Of a strategy that ECS carries out in stages.
     ServiceDeployment,
 }
@@ -33,6 +36,8 @@ pub(super) struct Look {
     pub observation: Option<Observation>,
     pub seen: Seen,
     pub errors: Vec<(Part, Error)>,
+    /// AWS has just refused to tell the instances.
+    pub instances_denied: bool,
 }
 
 /// Looks at one service.
@@ -45,6 +50,9 @@ pub(super) struct Eyes<'a> {
     tasks: BTreeMap<String, Known>,
     tasks_at: Option<Instant>,
     targets: Vec<Option<(TargetGroupHealth, Instant)>>,
+    /// Container instance -> id of its EC2 instance. One that AWS does not know yet is asked for again.
+    instances: BTreeMap<String, String>,
+    instances_denied: bool,
 }
 
 /// A task by its ARN: not described yet, or as it was last described.
@@ -74,10 +82,12 @@ struct Going {
     failures: bool,
     calls: f64,
     errors: Vec<(Part, Error)>,
+    instances_denied: bool,
 }
 
 #[derive(Default)]
 struct Tried {
+    instances: bool,
     service: bool,
     tasks: bool,
     tasks_failed: bool,
@@ -95,6 +105,8 @@ struct Round {
     groups: Vec<usize>,
     running: bool,
     stopped: bool,
+    /// Container instances that are not known yet.
+    instances: Vec<String>,
 }
 
 impl<'a> Eyes<'a> {
@@ -107,6 +119,8 @@ impl<'a> Eyes<'a> {
             tasks: BTreeMap::new(),
             tasks_at: None,
             targets: groups.iter().map(|_| None).collect(),
+            instances: BTreeMap::new(),
+            instances_denied: false,
         }
     }
 
@@ -123,6 +137,7 @@ impl<'a> Eyes<'a> {
             failures: false,
             calls: 0.0,
             errors: Vec::new(),
+            instances_denied: false,
         };
         while let Some(round) = self.round(&mut going) {
             self.ask(round, &mut going).await;
@@ -159,7 +174,13 @@ impl<'a> Eyes<'a> {
         // Who is not among those that are to run was stopped already.
         let gone = going.failures || (strange && tried.running);
         let stopped = !tried.stopped && (want.listing || gone);
-        let nothing = !service && describe.is_empty() && groups.is_empty() && !running && !stopped;
+        let instances = if tried.instances { Vec::new() } else { self.unknown_instances() };
+        let nothing = !service
+            && describe.is_empty()
+            && groups.is_empty()
+            && !running
+            && !stopped
+            && instances.is_empty();
         if nothing && !all {
             return None;
         }
@@ -168,7 +189,8 @@ impl<'a> Eyes<'a> {
         tried.targets.extend(&groups);
         tried.running |= running;
         tried.stopped |= stopped;
-        Some(Round { service, describe, all, groups, running, stopped })
+        tried.instances |= !instances.is_empty();
+        Some(Round { service, describe, all, groups, running, stopped, instances })
     }
 
     async fn ask(&mut self, round: Round, going: &mut Going) {
@@ -182,12 +204,21 @@ impl<'a> Eyes<'a> {
             OptionFuture::from(round.running.then(|| watching.list(name, false))),
             OptionFuture::from(round.stopped.then(|| watching.list(name, true))),
         );
-        let (service, described, groups, (running, stopped)) = join4(service, described, groups, lists).await;
+        let instances =
+            OptionFuture::from((!round.instances.is_empty()).then(|| watching.instances(&round.instances)));
+        let ((service, instances), described, groups, (running, stopped)) =
+            join4(join(service, instances), described, groups, lists).await;
 
         let shared = |asked: bool| if asked { watching.share() } else { 0.0 };
         going.calls += shared(round.service)
             + shared(!round.describe.is_empty())
-            + (round.groups.len() + usize::from(round.running) + usize::from(round.stopped)) as f64;
+            + (round.groups.len()
+                + usize::from(round.running)
+                + usize::from(round.stopped)
+                + usize::from(instances.is_some())) as f64;
+        if let Some(answer) = instances {
+            self.take_instances(answer, going);
+        }
         if let Some(answer) = service {
             self.take_service(answer, going);
         }
@@ -233,6 +264,29 @@ impl<'a> Eyes<'a> {
         }
         self.service = Some((found, going.asked));
         going.fresh.service = true;
+    }
+
+    fn take_instances(&mut self, answer: Result<Vec<(String, Option<String>)>>, going: &mut Going) {
+        match answer {
+            Ok(found) => self.instances.extend(found.into_iter().filter_map(|(arn, id)| Some((arn, id?)))),
+            // Nothing else needs that permission: the rest of the rollout can be seen without it.
+            Err(error) if error.to_string().contains("AccessDenied") => {
+                (self.instances_denied, going.instances_denied) = (true, true);
+            }
+            Err(error) => going.errors.push((Part::Instances, error)),
+        }
+    }
+
+    /// The container instances of living tasks whose EC2 instance is not known; none where no target group knows its
+    /// tasks by them.
+    fn unknown_instances(&self) -> Vec<String> {
+        if self.instances_denied || self.groups.iter().all(|group| group.kind == TargetKind::Ip) {
+            return Vec::new();
+        }
+        let living = self.tasks.values().filter(|known| !known.has_ended());
+        let needed = living.filter_map(|known| known.task.as_ref()?.container_instance.clone());
+        let needed: BTreeSet<String> = needed.filter(|arn| !self.instances.contains_key(arn)).collect();
+        needed.into_iter().collect()
     }
 
     fn take_targets(&mut self, index: usize, answer: Result<TargetGroupHealth>, going: &mut Going) {
@@ -303,6 +357,10 @@ impl<'a> Eyes<'a> {
             .values()
             .filter(|known| known.left_out == 0)
             .filter_map(|known| known.task.clone())
+            .map(|task| {
+                let instance = task.container_instance.as_ref().and_then(|arn| self.instances.get(arn));
+                Task { ec2_instance: instance.cloned(), ..task }
+            })
             .collect();
         let seen = Seen {
             service: going.fresh.service,
@@ -330,8 +388,9 @@ impl<'a> Eyes<'a> {
             tasks,
             target_groups: self.targets.iter().flatten().map(|(group, _)| group.clone()).collect(),
             fresh: going.fresh,
+            instances_denied: self.instances_denied,
         });
-        Look { observation, seen, errors: going.errors }
+        Look { observation, seen, errors: going.errors, instances_denied: going.instances_denied }
     }
 }
 

@@ -1,21 +1,22 @@
 //! The state machine of a rollout: one observation in, events out, and an outcome in the end.
 
+mod back;
+mod bake;
+
 use std::time::Duration;
 
 use super::changes::Changes;
 use super::conditions::{Awaited, Conditions};
 use super::findings::{Ledger, Sight};
-use super::history::{Absence, History, Leader, says_rollback};
+use super::history::{Absence, History, Leader};
 use super::memory::Memory;
-use super::observation::{Deployment, Observation, Service};
+use super::observation::{Deployment, Observation, Service, Task};
 use super::policy::{Followed, Policy, TargetGroupRef, WaitFor};
+use super::restarts::Restarts;
 use super::stall::{StallClock, waits_for_room};
 use super::zero_downtime::{Meter, millis};
-use crate::event::{Event, Finding, RollbackBy, ZeroDowntime};
-
-/// A FAILED deployment whose rollback does not begin within this time and this many observations has none.
-const NO_ROLLBACK_AFTER: Duration = Duration::from_secs(20);
-const NO_ROLLBACK_OBSERVATIONS: u32 = 3;
+use crate::event::{Event, Finding, ZeroDowntime};
+use crate::wording::count;
 
 /// How a rollout ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,7 @@ pub struct Rollout {
     history: History,
     changes: Changes,
     memory: Memory,
+    restarts: Restarts,
     ledger: Ledger,
     meter: Meter,
     stall: StallClock,
@@ -82,8 +84,12 @@ pub struct Rollout {
     outcome: Option<Outcome>,
     progress: (u32, u32),
     standing: String,
+    rests: bool,
     leads: bool,
     awaited: Awaited,
+    unchecked: bool,
+    /// Since when every task has been healthy while ECS watches alarms.
+    baking_since: Option<Duration>,
 }
 
 impl Rollout {
@@ -95,6 +101,7 @@ impl Rollout {
             history: History::new(&followed),
             changes: Changes::new(seen_events),
             memory: Memory::default(),
+            restarts: Restarts::default(),
             ledger: Ledger::default(),
             meter: Meter::new(&followed),
             stall: StallClock::default(),
@@ -103,8 +110,11 @@ impl Rollout {
             outcome: None,
             progress: (0, followed.desired_count),
             standing: String::new(),
+            rests: false,
             leads: true,
             awaited: Awaited::Service,
+            unchecked: false,
+            baking_since: None,
             followed,
             policy,
         }
@@ -150,9 +160,26 @@ impl Rollout {
         self.progress
     }
 
+    /// What was left to ECS's word, where something was, in words.
+    pub fn unchecked(&self) -> Option<&'static str> {
+        self.unchecked.then_some(
+            "which target is which task was not checked (ecs:DescribeContainerInstances is denied)",
+        )
+    }
+
     /// How the service stood at the last observation, in one sentence.
     pub fn standing(&self) -> &str {
         &self.standing
+    }
+
+    /// All five conditions held at the last observation: nothing is under way.
+    pub fn rests(&self) -> bool {
+        self.rests
+    }
+
+    /// A lifecycle hook waits for somebody, or none does any more: while one does, nothing has to change.
+    pub fn pause(&mut self, paused: bool) {
+        self.stall.pause(paused);
     }
 
     /// Whose health every observation has to have.
@@ -199,10 +226,21 @@ impl Rollout {
         if fresh.tasks {
             self.memory.remember(&self.followed, &observation.tasks);
         }
-        let conditions = Conditions::evaluate(&self.followed, observation);
+        let restarts = match fresh.tasks {
+            true => self.restarts.observe(&self.followed, &observation.tasks, at),
+            false => Vec::new(),
+        };
+        let mut conditions = Conditions::evaluate(&self.followed, observation, &self.restarts);
+        self.unchecked = observation.instances_denied;
+        let starts_to_bake = self.look_for_bake(&conditions, observation);
+        if let Some(words) = self.meanwhile(at) {
+            conditions.explain_progress(&words);
+        }
         self.progress = (u32::try_from(conditions.ready.len()).unwrap_or(u32::MAX), conditions.desired);
-        self.standing = standing(&self.followed, &observation.service, &conditions);
+        self.standing = conditions.standing(&self.followed, &observation.service);
+        self.rests = conditions.steady();
         self.awaited = match self.policy.wait_for {
+            WaitFor::Nothing => conditions.awaited,
             WaitFor::Healthy if conditions.healthy() => Awaited::Everything,
             _ if conditions.healthy() && (conditions.steady() || self.healthy_at.is_none()) => {
                 Awaited::Everything
@@ -215,7 +253,9 @@ impl Rollout {
         events.extend(self.changes.tasks(&self.followed, &self.history, &self.memory, observation));
         let news = self.changes.new_service_events(observation);
         events.extend(news.iter().map(|event| Event::ServiceMessage { message: event.message.clone() }));
-        let newly_healthy = self.memory.became_healthy(&self.followed, &conditions.ready, at);
+        events.extend(starts_to_bake);
+        let steadfast = conditions.ready.iter().filter(|id| !self.restarts.is_tainted(id)).cloned().collect();
+        let newly_healthy = self.memory.became_healthy(&self.followed, &steadfast, at);
         if let Some(leader) = leader {
             self.leads = matches!(leader, Leader::Ours(ours) if !ours.is_in("FAILED"));
         }
@@ -228,6 +268,16 @@ impl Rollout {
             other_tasks: self.memory.others(),
         });
         events.extend(findings.into_iter().map(|finding| Event::FindingMade { finding }));
+        for restart in restarts {
+            let finding = self.ledger.restarted(&restart);
+            events.push(Event::ContainerRestarted {
+                task: restart.task,
+                container: restart.container,
+                exit_code: restart.exit_code,
+                restarts: restart.number,
+            });
+            events.push(Event::FindingMade { finding });
+        }
 
         if self.policy.wait_for == WaitFor::Nothing {
             return;
@@ -280,7 +330,11 @@ impl Rollout {
     fn judge(&mut self, observation: &Observation, conditions: &Conditions, events: &mut Vec<Event>) {
         let at = observation.at;
         let quiet = self.followed.undoes.is_some();
-        let excused = conditions.healthy() || waits_for_room(&self.followed, observation);
+        // A container that has restarted proves itself by standing still.
+        let proving = |task: &Task| self.restarts.trouble(&self.followed, task.id(), at).is_some();
+        let excused = conditions.healthy()
+            || waits_for_room(&self.followed, observation)
+            || observation.tasks.iter().any(|task| !task.is_leaving() && proving(task));
         self.stall.observe(&self.followed, observation, excused);
         if conditions.healthy() && observation.fresh.is_complete() {
             let first = self.healthy_at.is_none();
@@ -298,7 +352,12 @@ impl Rollout {
             }
         }
         let failed = self.ledger.failed_tasks();
-        let left_to_ecs = self.policy.leaves_to_ecs(failed, conditions.desired);
+        // Once early success criteria are met, the circuit breaker protects nothing any more (facts 3.10).
+        let over = observation
+            .service
+            .deployment(&self.followed.deployment_id)
+            .is_some_and(|ours| ours.is_in("COMPLETED"));
+        let left_to_ecs = !over && self.policy.leaves_to_ecs(failed, conditions.desired);
         if let Some(finding) = self.ledger.hopeless(left_to_ecs) {
             let reason = sentence(finding);
             self.fail(reason);
@@ -306,7 +365,8 @@ impl Rollout {
         }
         let allowed = self.policy.failed_tasks_allowed(conditions.desired);
         if failed > allowed as usize && !left_to_ecs {
-            let reason = format!("{failed} tasks failed, and {allowed} are put up with");
+            let verb = if allowed == 1 { "is" } else { "are" };
+            let reason = format!("{} failed, and {allowed} {verb} put up with", count(failed, "task"));
             self.fail(self.with_cause(reason));
             return;
         }
@@ -316,96 +376,6 @@ impl Rollout {
             events.push(Event::FindingMade { finding });
             let reason = format!("nothing has changed for {}: {missing}", seconds(self.stall.idle(at)));
             self.fail(self.with_cause(reason));
-        }
-    }
-
-    /// FAILED comes of the circuit breaker or an alarm, and a rollback follows where one is configured
-    /// (facts 3.6, 3.8, 3.9).
-    fn failed_by_ecs(&mut self, ours: &Deployment, at: Duration, events: &mut Vec<Event>) {
-        let said = ours.rollout_state_reason.as_deref().filter(|text| !text.is_empty());
-        let reason = match said {
-            Some(text) => format!("ECS marked the deployment FAILED ({})", text.trim_end_matches('.')),
-            None => "ECS marked the deployment FAILED".to_owned(),
-        };
-        if let Some(finding) = self.ledger.deployment_failed(&reason) {
-            events.push(Event::FindingMade { finding });
-        }
-        let (since, observations) = match &self.phase {
-            Phase::Failed { since, observations, .. } => (*since, observations + 1),
-            _ => (at, 1),
-        };
-        if observations >= NO_ROLLBACK_OBSERVATIONS && at.saturating_sub(since) >= NO_ROLLBACK_AFTER {
-            self.fail(self.with_cause(reason));
-        } else {
-            self.phase = Phase::Failed { since, observations, reason };
-        }
-    }
-
-    fn begin_rollback(&mut self, primary: &Deployment, ours: Option<&Deployment>, events: &mut Vec<Event>) {
-        let said = |deployment: Option<&Deployment>| {
-            deployment.and_then(|d| d.rollout_state_reason.clone()).filter(|text| !text.is_empty())
-        };
-        let reason = match &self.phase {
-            Phase::Failed { reason, .. } => reason.clone(),
-            _ => said(ours.filter(|ours| ours.is_in("FAILED")))
-                .or_else(|| said(Some(primary)))
-                .unwrap_or_else(|| "ECS put the service back".to_owned()),
-        };
-        if let Some(finding) = self.ledger.deployment_failed(&reason) {
-            events.push(Event::FindingMade { finding });
-        }
-        events.push(Event::RollbackStarted {
-            by: RollbackBy::Ecs,
-            task_definition: primary.task_definition.clone(),
-            reason: self.with_cause(reason),
-        });
-        self.phase = Phase::RollingBack {
-            deployment: primary.id.clone(),
-            task_definition: primary.task_definition.clone(),
-        };
-    }
-
-    fn follow_rollback(&mut self, id: &str, leader: Leader<'_>, service: &Service, events: &mut Vec<Event>) {
-        let Some(primary) = service.primary() else { return };
-        if primary.id != id {
-            match leader {
-                // The rollback itself was rolled back to something older still.
-                Leader::Rollback(next) if says_rollback(next) => self.begin_rollback(next, None, events),
-                Leader::Rollback(next) | Leader::Other(next) if self.history.is_newer(&next.id) => {
-                    self.end_rollback(false, events);
-                    self.superseded_by(next);
-                }
-                // Anything else is an answer from before.
-                _ => {}
-            }
-            return;
-        }
-        if primary.is_in("FAILED") {
-            self.end_rollback(false, events);
-            let reason = format!("ECS's rollback to {} failed, too", primary.task_definition);
-            self.fail(self.with_cause(reason));
-            return;
-        }
-        let done = match primary.rollout_state {
-            Some(_) => primary.is_in("COMPLETED"),
-            None => {
-                service.deployments.iter().all(|other| other.id == primary.id || other.status == "INACTIVE")
-            }
-        };
-        if done && primary.running == service.desired_count && primary.pending == 0 {
-            let task_definition = primary.task_definition.clone();
-            self.end_rollback(true, events);
-            self.outcome = Some(Outcome::RolledBackByEcs { task_definition, complete: true });
-        }
-    }
-
-    fn end_rollback(&self, complete: bool, events: &mut Vec<Event>) {
-        if let Phase::RollingBack { task_definition, .. } = &self.phase {
-            events.push(Event::RollbackFinished {
-                by: RollbackBy::Ecs,
-                task_definition: task_definition.clone(),
-                complete,
-            });
         }
     }
 
@@ -449,30 +419,6 @@ impl Rollout {
             Some(finding) => format!("{reason}: {}", sentence(finding)),
             None => reason,
         }
-    }
-}
-
-fn standing(followed: &Followed, service: &Service, conditions: &Conditions) -> String {
-    let ours = service.deployment(&followed.deployment_id);
-    let revision = followed.task_definition.rsplit('/').next().unwrap_or_default();
-    match ours {
-        Some(ours) if ours.is_in("FAILED") => {
-            format!("the deployment of {revision} FAILED; {}", conditions.missing())
-        }
-        _ if conditions.steady() && conditions.desired == 0 => {
-            format!("{revision} is steady, and no task is wanted")
-        }
-        _ if conditions.steady() => {
-            format!(
-                "{revision} is steady: {} of {} tasks healthy",
-                conditions.ready.len(),
-                conditions.desired
-            )
-        }
-        _ if conditions.healthy() => {
-            format!("{revision} is healthy, and earlier deployments are not gone: {}", conditions.missing())
-        }
-        _ => format!("{revision} is on its way: {}", conditions.missing()),
     }
 }
 

@@ -7,9 +7,12 @@
 //! | --- | --- |
 //! | `observation` | the values that one look at AWS gives |
 //! | `policy` | what is followed, and how patiently |
+//! | `rules` | what the service and the revision are set to, and the arithmetic on it |
+//! | `targets` | which target of a target group is which task |
 //! | `conditions` | the five conditions of success (design 3), on one observation alone |
 //! | `history` | which deployment leads: ours, a rollback, someone else's, or a stale answer |
 //! | `memory`, `stall` | what carries over: tasks that are missing for a moment, and how long nothing has moved |
+//! | `restarts` | containers that ECS restarts in place, in a task that stays RUNNING |
 //! | `changes` | what is new since the last look, as events |
 //! | `findings` | the failure catalogue (facts 5), and when waiting is pointless |
 //! | `zero_downtime` | how many tasks could serve at each look |
@@ -21,6 +24,7 @@
 //! | `evidence` | fetches the last log lines of containers that ended badly, beside the watching |
 //! | `native` | the strategies that ECS carries out in stages: their own machine and poller, beside these |
 //! | `watch` | the poller: `cadence` and `eyes` feed the state machine; with `evidence`, these alone have a clock and a network |
+//! | `onlooker` | the poller of one who only wants to see, and may want to for days |
 
 mod cadence;
 mod changes;
@@ -34,9 +38,13 @@ mod machine;
 mod memory;
 mod native;
 mod observation;
+mod onlooker;
 mod policy;
 mod probe;
+mod restarts;
+mod rules;
 mod stall;
+mod targets;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -56,12 +64,18 @@ pub use logs::{ContainerLog, LogPlace, failed, log_of_container, logs_of_task, r
 pub use machine::{Outcome, Rollout};
 pub use native::{
     Hook, Native, NativeEnd, NativeFollowed, NativeObservation, NativeOutcome, RollbackTo, ServiceDeployment,
-    Share, follow_rollback, watch_native,
+    Share, find_native, follow_rollback, watch_native,
 };
 pub use observation::{
-    Container, Deployment, Fresh, Observation, Service, ServiceEvent, Target, TargetGroupHealth, Task,
+    Container, Deployment, Fresh, Observation, PortBinding, Service, ServiceEvent, Target, TargetGroupHealth,
+    Task,
 };
+pub use onlooker::{Looked, Onlooker};
 pub use policy::{Followed, HealthCheck, Policy, TargetGroupRef, Undone, WaitFor, floor};
 pub use probe::{Board, Probe};
+pub use rules::{
+    EarlySuccess, RestartPolicy, Rules, TargetKind, bounds, container_check_time, is_blocked,
+    least_stall_timeout,
+};
 pub(crate) use watch::is_final;
 pub use watch::{look, watch};

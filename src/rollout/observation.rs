@@ -19,6 +19,9 @@ pub struct Observation {
     pub tasks: Vec<Task>,
     /// Target health of every target group of the service.
     pub target_groups: Vec<TargetGroupHealth>,
+    /// AWS refuses to tell which EC2 instances the tasks run on (`ecs:DescribeContainerInstances`), so that targets of
+    /// type `instance` cannot be told apart.
+    pub instances_denied: bool,
     /// Which of these were asked for in this look.
     pub fresh: Fresh,
 }
@@ -181,6 +184,10 @@ pub struct Task {
     pub stopped_reason: Option<String>,
     /// From the elastic network interface in `attachments`, or from `containers[].networkInterfaces`.
     pub private_ip: Option<String>,
+    /// The ARN of the container instance that it runs on; Fargate has none.
+    pub container_instance: Option<String>,
+    /// The id of that EC2 instance, where it had to be asked for (target type `instance`).
+    pub ec2_instance: Option<String>,
     /// `startedAt`: when it became RUNNING, in milliseconds since 1970 by AWS's clock.
     pub started_at_ms: Option<i64>,
     /// `stoppingAt`, or `stoppedAt` where that is missing, in the same unit.
@@ -212,8 +219,8 @@ impl Task {
     }
 }
 
-/// A container of a task. DescribeTasks says nothing of restarts in place (`restartPolicy`, facts 3.3), so
-/// that a crash loop inside a RUNNING task shows in its health checks alone.
+/// A container of a task. DescribeTasks has no count of restarts in place (`restartPolicy`, facts 3.3); what it may
+/// show of them is in `last_status` and `runtime_id` (see `restarts`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     /// Its name in the task definition.
@@ -226,6 +233,19 @@ pub struct Container {
     pub reason: Option<String>,
     /// `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
     pub health_status: Option<String>,
+    /// The id that the runtime gave it; absent until it was created.
+    pub runtime_id: Option<String>,
+    /// The ports of the host that its ports are bound to (network modes `bridge` and `host`).
+    pub ports: Vec<PortBinding>,
+}
+
+/// An entry of `containers[].networkBindings`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortBinding {
+    /// The port in the container.
+    pub container_port: u32,
+    /// The port of the host.
+    pub host_port: u32,
 }
 
 /// DescribeTargetHealth for one target group.
@@ -262,9 +282,9 @@ pub(super) fn target_group_name(arn: &str) -> &str {
 /// The health of one target (facts 5.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// An IP address: Fargate tasks are targets of type `ip` (facts 9.3).
+    /// An IP address, or the id of an EC2 instance: the target group's type decides it (facts 9.3).
     pub id: String,
-    /// The container's port.
+    /// The container's port, or the host's.
     pub port: u32,
     /// `initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `unused`, `draining`, `unavailable`.
     pub state: String,

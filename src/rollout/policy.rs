@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::observation::Task;
+use super::rules::{RestartPolicy, Rules, TargetKind};
+use crate::task_definition::TaskDefinition;
 
 /// When a rollout counts as finished (design 3, condition 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +72,10 @@ pub struct TargetGroupRef {
     pub arn: String,
     /// The container that serves.
     pub container_name: String,
-    /// The port on the task's address.
+    /// The container's port.
     pub container_port: u32,
+    /// How it knows the task.
+    pub kind: TargetKind,
     /// How it checks its targets, where DescribeTargetGroups could be asked: it needs a permission that
     /// nothing else needs.
     pub health_check: Option<HealthCheck>,
@@ -130,6 +134,10 @@ pub struct Followed {
     pub desired_count: u32,
     /// Of the service's deployment configuration.
     pub minimum_healthy_percent: u32,
+    /// The rest of it.
+    pub rules: Rules,
+    /// The containers of the revision that ECS restarts in place.
+    pub restart_policies: Vec<RestartPolicy>,
     /// The essential containers of the revision that have a `healthCheck`. Names and not a yes or no:
     /// AWS contradicts itself on whether a task with one checked and one unchecked essential container
     /// ever becomes HEALTHY (facts 3.2), so what counts is the health of these.
@@ -170,6 +178,15 @@ impl Followed {
     pub fn owns(&self, task: &Task) -> bool {
         task.started_by.as_deref() == Some(&self.deployment_id)
             || task.task_definition == self.task_definition
+    }
+
+    /// Takes over what a revision decides: which containers' health and restarts count, and what its targets are.
+    pub fn judge_by(&mut self, definition: &TaskDefinition) {
+        self.health_checked_containers = definition.health_checked_containers();
+        self.restart_policies = RestartPolicy::of(definition);
+        for group in &mut self.target_groups {
+            group.kind = TargetKind::of(definition);
+        }
     }
 
     /// Whether the followed deployment is to blame for what happens to a task. Stopped tasks are listed

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::observation::{Deployment, Observation, Task};
 use super::policy::Followed;
+use super::targets;
 
 /// A stall needs to have been looked at this often: a poller that could not see is no proof.
 const LOOKS: u32 = 3;
@@ -23,13 +24,19 @@ pub(super) struct StallClock {
     last: Option<Picture>,
     since: Duration,
     looks: u32,
+    paused: bool,
 }
 
 impl StallClock {
+    /// Somebody is waited for, or not any more: while paused, nothing has to change.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
     /// Takes one observation in. While `excused`, nothing has to change.
     pub fn observe(&mut self, followed: &Followed, observation: &Observation, excused: bool) {
         let picture = picture(followed, observation);
-        if excused || self.last.as_ref() != Some(&picture) {
+        if excused || self.paused || self.last.as_ref() != Some(&picture) {
             self.last = Some(picture);
             self.since = observation.at;
             self.looks = 0;
@@ -62,13 +69,13 @@ pub(super) fn waits_for_room(followed: &Followed, observation: &Observation) -> 
 fn picture(followed: &Followed, observation: &Observation) -> Picture {
     let mut tasks: Vec<Task> = observation.tasks.iter().filter(|task| followed.owns(task)).cloned().collect();
     tasks.sort_by(|a, b| a.arn.cmp(&b.arn));
-    let ours = |ip: &str| tasks.iter().any(|task| task.private_ip.as_deref() == Some(ip));
-    let mut targets: Vec<(String, u32, String)> = observation
+    let mut targets: Vec<(String, u32, String)> = followed
         .target_groups
         .iter()
-        .flat_map(|group| group.targets.iter())
-        .filter(|target| ours(&target.id))
-        .map(|target| (target.id.clone(), target.port, target.state.clone()))
+        .filter_map(|group| Some((group, observation.target_group(&group.arn)?)))
+        .flat_map(|(group, health)| health.targets.iter().map(move |target| (group, target)))
+        .filter(|(group, target)| tasks.iter().any(|task| targets::is_of(target, group, task)))
+        .map(|(_, target)| (target.id.clone(), target.port, target.state.clone()))
         .collect();
     targets.sort_unstable();
     Picture {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{
-    Container, Deployment, Followed, Fresh, Observation, Outcome, Policy, Rollout, Service, ServiceEvent,
-    Target, TargetGroupHealth, TargetGroupRef, Task, WaitFor,
+    Container, Deployment, Followed, Fresh, Observation, Outcome, Policy, Rollout, Rules, Service,
+    ServiceEvent, Target, TargetGroupHealth, TargetGroupRef, TargetKind, Task, WaitFor,
 };
 use crate::event::{Event, Finding};
 
@@ -44,6 +44,8 @@ pub fn task(id: &str, started_by: &str, number: u32) -> Task {
         stop_code: None,
         stopped_reason: None,
         private_ip: None,
+        container_instance: None,
+        ec2_instance: None,
         started_at_ms: None,
         stopping_at_ms: None,
         containers: vec![Container {
@@ -52,6 +54,8 @@ pub fn task(id: &str, started_by: &str, number: u32) -> Task {
             exit_code: None,
             reason: None,
             health_status: None,
+            runtime_id: None,
+            ports: Vec::new(),
         }],
     }
 }
@@ -75,6 +79,7 @@ pub struct World {
     pub tasks: Vec<Task>,
     pub groups: Vec<TargetGroupHealth>,
     pub events: Vec<ServiceEvent>,
+    pub instances_denied: bool,
     /// Counts of deployments come from the tasks, unless a test sets them.
     pub counted: bool,
 }
@@ -94,6 +99,7 @@ impl World {
                 .map(|arn| TargetGroupHealth { arn: (*arn).to_owned(), targets: Vec::new() })
                 .collect(),
             events: Vec::new(),
+            instances_denied: false,
             counted: true,
         };
         for number in 0..desired {
@@ -246,6 +252,7 @@ impl World {
             },
             tasks: world.tasks,
             target_groups: world.groups,
+            instances_denied: world.instances_denied,
         }
     }
 }
@@ -256,6 +263,8 @@ pub fn followed(world: &World) -> Followed {
         task_definition: revision(2),
         desired_count: world.desired,
         minimum_healthy_percent: 100,
+        rules: Rules::default(),
+        restart_policies: Vec::new(),
         health_checked_containers: Vec::new(),
         target_groups: world
             .groups
@@ -264,6 +273,7 @@ pub fn followed(world: &World) -> Followed {
                 arn: group.arn.clone(),
                 container_name: "web".to_owned(),
                 container_port: 80,
+                kind: TargetKind::Ip,
                 health_check: None,
             })
             .collect(),

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::observation::{Observation, TargetGroupHealth, Task};
-use super::policy::{Followed, floor};
+use super::observation::{Observation, Target, TargetGroupHealth, Task};
+use super::policy::{Followed, TargetGroupRef, floor};
+use super::rules::TargetKind;
+use super::targets;
 use crate::event::{ZeroDowntime, ZeroDowntimeVerdict};
 
 /// Answers no further apart than this are taken for one instant.
@@ -41,8 +43,11 @@ impl Meter {
         observation: &Observation,
         tasks: impl Iterator<Item = &'a Task>,
     ) {
-        let groups: Option<Vec<_>> =
-            followed.target_groups.iter().map(|group| observation.target_group(&group.arn)).collect();
+        let groups: Option<Vec<_>> = followed
+            .target_groups
+            .iter()
+            .map(|group| Some((group, observation.target_group(&group.arn)?)))
+            .collect();
         let Some(groups) = groups else { return };
         let seen = if groups.is_empty() { observation.fresh.tasks } else { observation.fresh.targets };
         if !seen {
@@ -53,14 +58,17 @@ impl Meter {
         // answers are further apart, a task that is STOPPED in the one may rightly have been healthy in
         // the other: then the load balancer's word stands alone.
         let coherent = observation.spread <= COHERENT;
-        let crashed = |ip: &str| {
-            let mut here = tasks.iter().filter(|task| task.private_ip.as_deref() == Some(ip)).peekable();
+        let crashed = |group: &TargetGroupRef, target: &Target| {
+            let mut here = tasks.iter().filter(|task| targets::is_of(target, group, task)).peekable();
             coherent && here.peek().is_some() && here.all(|task| task.is_stopped())
         };
-        // Any port: an older revision may have served on another one.
-        let healthy = |group: &&TargetGroupHealth| {
-            let targets = group.targets.iter().filter(|target| target.is_healthy() && !crashed(&target.id));
-            targets.map(|target| target.id.as_str()).collect::<BTreeSet<&str>>().len()
+        // A task with an address of its own is one, whatever the port: an older revision may have served on another
+        // one. Tasks on one instance differ in nothing else.
+        let healthy = |(group, health): &(&TargetGroupRef, &TargetGroupHealth)| {
+            let targets = health.targets.iter().filter(|it| it.is_healthy() && !crashed(group, it));
+            let shared = group.kind != TargetKind::Ip;
+            let place = |target: &Target| (target.id.clone(), shared.then_some(target.port));
+            targets.map(place).collect::<BTreeSet<_>>().len()
         };
         let serving = match groups.iter().map(healthy).min() {
             Some(least) => least,

@@ -106,6 +106,9 @@ impl ServiceState {
     pub(super) fn interrupt(&mut self) {
         self.report.verdict = Verdict::Interrupted;
         self.report.reason = Some(match (&self.rollback, &self.report.deployment_id) {
+            (Some(RollbackState { complete: Some(true), task_definition, .. }), _) => {
+                format!("the service was put back to {task_definition}")
+            }
             (Some(rollback), _) => {
                 format!("ECS goes on putting the service back to {}", rollback.task_definition)
             }

@@ -145,9 +145,9 @@ impl TaskDefinition {
         self.wants_fargate().then(|| set.and_then(Value::as_u64).unwrap_or(20))
     }
 
-    /// Whether each task has a network interface of its own.
-    pub fn is_awsvpc(&self) -> bool {
-        self.document.get("networkMode").and_then(Value::as_str) == Some("awsvpc")
+    /// `networkMode`; `bridge` where none is given, which is ECS's default on Linux.
+    pub fn network_mode(&self) -> &str {
+        self.document.get("networkMode").and_then(Value::as_str).unwrap_or("bridge")
     }
 
     fn wants_fargate(&self) -> bool {

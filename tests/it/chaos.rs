@@ -1,9 +1,11 @@
 //! Thousands of rollouts on paused time in which anything may go wrong, and what must hold for all of them.
 //!
 //! A seed that fails prints the command that repeats it: `CHAOS_SEED=N cargo nextest run -E 'test(chaos)'`. The number of
-//! seeds is `CHAOS_ROLLOUTS`; without it, as many as a test run has time for.
+//! seeds is `CHAOS_ROLLOUTS`, five thousand without it.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Mutex;
@@ -19,17 +21,64 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::simulated::run::{CLUSTER, Ended, SERVICE};
-use crate::simulated::{Faults, Plan, Service, Wire, deploy, steady};
+use crate::simulated::truth::{Steady, judge};
+use crate::simulated::{Call, Fault, Faults, Plan, Service, Wire, deploy};
 
-/// Of a test run on two cores; `CHAOS_ROLLOUTS=5000` takes about thirteen minutes alone.
-const ROLLOUTS: u64 = 1_000;
+/// Of every test run.
+const ROLLOUTS: u64 = 5_000;
 /// No run may take longer, on the paused clock.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
-/// Parts of one look, and retries of them, are at most this far apart.
-const LOOK: Duration = Duration::from_secs(12);
+/// How often a call is tried before a run is given up for it.
+const TRIES: usize = 5;
 
-/// For the PRIMARY deployment of an instant: its id, whether it was healthy, and steady.
-type Sample = (Instant, String, bool, bool);
+/// How the PRIMARY deployment stood from this instant on.
+#[derive(Debug, PartialEq, Eq)]
+struct Sample {
+    at: Instant,
+    deployment: String,
+    stood: Steady,
+}
+
+/// What was really so, from the beginning on.
+#[derive(Debug, Clone, Default)]
+struct Truth(Rc<RefCell<Vec<Sample>>>);
+
+impl Truth {
+    /// Looks whether anything is different now.
+    fn look(&self, wire: &Wire) {
+        let service = wire.account().service(CLUSTER, SERVICE).expect("the service");
+        let deployment = service["deployments"][0]["id"].as_str().unwrap_or_default().to_owned();
+        let stood = judge(wire, &service, &deployment);
+        let mut samples = self.0.borrow_mut();
+        if samples.last().is_none_or(|last| (&last.deployment, last.stood) != (&deployment, stood)) {
+            samples.push(Sample { at: Instant::now(), deployment, stood });
+        }
+    }
+
+    /// Looks whenever something has changed: by itself, or because somebody has written.
+    async fn follow(self, wire: Wire) {
+        loop {
+            self.look(&wire);
+            let change = wire.account().next_change().unwrap_or(LONGEST);
+            tokio::select! {
+                () = sleep(change.max(Duration::from_millis(1))) => {}
+                () = wire.changed() => {}
+            }
+        }
+    }
+
+    /// Whether `is` was true of a deployment at any instant of a span.
+    fn was(&self, deployment: &str, span: RangeInclusive<Instant>, is: impl Fn(Steady) -> bool) -> bool {
+        let samples = self.0.borrow();
+        let ends = samples.iter().skip(1).map(|next| Some(next.at)).chain([None]);
+        samples.iter().zip(ends).any(|(sample, end)| {
+            sample.deployment == deployment
+                && is(sample.stood)
+                && sample.at <= *span.end()
+                && end.is_none_or(|end| end > *span.start())
+        })
+    }
+}
 
 /// What is done to a rollout.
 #[derive(Debug, Clone)]
@@ -124,7 +173,7 @@ fn service(random: &mut Rng) -> Service {
 fn whatever_happens_landfall_tells_the_truth_and_does_no_harm() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     if let Some(seed) = number("CHAOS_SEED") {
-        let told = rollout(seed);
+        let told = rollout(seed, true);
         println!("{told:#?}");
         return;
     }
@@ -140,7 +189,7 @@ fn whatever_happens_landfall_tells_the_truth_and_does_no_harm() {
                     if seed > seeds || failed.lock().unwrap().len() >= 5 {
                         break;
                     }
-                    match catch_unwind(AssertUnwindSafe(|| rollout(seed))) {
+                    match catch_unwind(AssertUnwindSafe(|| rollout(seed, false))) {
                         Ok(told) => all.lock().unwrap().push(told),
                         Err(_) => failed.lock().unwrap().push(seed),
                     }
@@ -180,18 +229,18 @@ struct Told {
     /// For one that failed of a mishap: whether a finding names exactly that.
     named: Option<bool>,
     #[allow(dead_code, reason = "printed for a seed that is repeated")]
-    story: String,
+    story: Option<String>,
 }
 
-fn rollout(seed: u64) -> Told {
+fn rollout(seed: u64, repeated: bool) -> Told {
     fastrand::seed(seed);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, follow(seed))
+    local.block_on(&runtime, follow(seed, repeated))
 }
 
-async fn follow(seed: u64) -> Told {
+async fn follow(seed: u64, repeated: bool) -> Told {
     let mut random = Rng::with_seed(seed);
     let service = service(&mut random);
     let harm = Harm::draw(&mut random, &service);
@@ -204,37 +253,34 @@ async fn follow(seed: u64) -> Told {
     };
     let wire = service.build(seed);
     let interrupt = CancellationToken::new();
-    let disturbed: Rc<RefCell<Vec<Instant>>> = Rc::default();
-    let disturbing = tokio::task::spawn_local(disturb(
-        wire.clone(),
-        harm.clone(),
-        interrupt.clone(),
-        Rc::clone(&disturbed),
-        seed,
-    ));
-    let truths: Rc<RefCell<Vec<Sample>>> = Rc::default();
-    let watching = tokio::task::spawn_local(sample(wire.clone(), Rc::clone(&truths)));
+    let truth = Truth::default();
+    let watching = tokio::task::spawn_local(truth.clone().follow(wire.clone()));
+    let disturbing = disturb(wire.clone(), harm.clone(), interrupt.clone(), seed);
+    let disturbing = tokio::task::spawn_local(disturbing);
     wire.set_faults(harm.faults);
     let ended = timeout(LONGEST, deploy(&wire, &plan, &interrupt)).await.expect("a run ends");
     disturbing.abort();
+    // Made only where it is wanted: it is long.
     let story =
-        format!("seed {seed}: {service:?}\n{harm:?}\n{plan:?}\n{:?}\n{:?}", ended.verdict(), ended.state);
+        || format!("seed {seed}: {service:?}\n{harm:?}\n{plan:?}\n{:?}\n{:?}", ended.verdict(), ended.state);
 
-    succeeded_only_if_true(&wire, &ended, &plan, &truths.borrow(), &story);
+    succeeded_only_if_true(&wire, &ended, &plan, &truth, &story);
     updated_once(&wire, &ended, &story);
-    // A wire that fails more often than calls are repeated is told as what it is, before anything was changed.
     let out_of_reach = ended.state.error.is_some() && ended.deployment().is_none();
+    if out_of_reach {
+        gave_up_for_a_reason(&wire, &ended, &story);
+    }
     if harm.is_passing()
         && !out_of_reach
         && plan.timeout > Duration::from_secs(600)
         && harm.interrupt.is_none()
     {
-        assert_eq!(ended.verdict(), Verdict::Succeeded, "nothing was wrong: {story}");
+        assert_eq!(ended.verdict(), Verdict::Succeeded, "nothing was wrong: {}", story());
     }
     let failed =
         matches!(ended.verdict(), Verdict::RolledBack | Verdict::Failed) && ended.deployment().is_some();
     if failed {
-        assert!(!ended.codes().is_empty(), "a failure without a finding: {story}");
+        assert!(!ended.codes().is_empty(), "a failure without a finding: {}", story());
     }
     let persistent = harm.mishap.filter(|(_, times)| times.is_none() && harm.kills.is_empty());
     let named = persistent.filter(|_| failed && harm.competitor.is_none()).map(|(mishap, _)| {
@@ -245,17 +291,19 @@ async fn follow(seed: u64) -> Told {
     // Whatever happened, the same command ends well once nothing is in its way.
     wire.set_faults(Faults::default());
     wire.account().mend();
+    wire.tell_change();
     let plan = Plan {
         timeout: Duration::from_secs(3600),
         stall_timeout: Duration::from_secs(2400),
         wait_for: WaitFor::Steady,
-        ..plan
+        ..plan.clone()
     };
     let again = timeout(LONGEST, deploy(&wire, &plan, &CancellationToken::new())).await.expect("a run ends");
     watching.abort();
     let good = matches!(again.verdict(), Verdict::Succeeded | Verdict::Unchanged);
-    assert!(good, "the second run: {:?} {:?}\nafter {story}", again.verdict(), again.state);
-    Told { verdict: ended.verdict(), named, story }
+    assert!(good, "the second run: {:?} {:?}\nafter {}", again.verdict(), again.state, story());
+    succeeded_only_if_true(&wire, &again, &plan, &truth, &story);
+    Told { verdict: ended.verdict(), named, story: repeated.then(story) }
 }
 
 /// The codes that name a mishap.
@@ -270,13 +318,7 @@ fn expected(mishap: Mishap, service: &Service) -> &'static [&'static str] {
     }
 }
 
-async fn disturb(
-    wire: Wire,
-    harm: Harm,
-    interrupt: CancellationToken,
-    disturbed: Rc<RefCell<Vec<Instant>>>,
-    seed: u64,
-) {
+async fn disturb(wire: Wire, harm: Harm, interrupt: CancellationToken, seed: u64) {
     if let Some((mishap, times)) = harm.mishap {
         wire.account().ordain(mishap, times);
     }
@@ -309,8 +351,8 @@ async fn disturb(
     let began = Instant::now();
     for (after, deed) in deeds {
         tokio::time::sleep_until(began + after).await;
-        disturbed.borrow_mut().push(Instant::now());
         deed(&wire);
+        wire.tell_change();
     }
 }
 
@@ -338,42 +380,67 @@ fn compete(wire: &Wire) {
     wire.account().ecs("UpdateService", &input).expect("an update");
 }
 
-/// What was true when, for the PRIMARY deployment of each instant: its id, healthy, steady.
-async fn sample(wire: Wire, truths: Rc<RefCell<Vec<Sample>>>) {
-    loop {
-        let service = wire.account().service(CLUSTER, SERVICE).expect("the service");
-        let id = service["deployments"][0]["id"].as_str().unwrap_or_default().to_owned();
-        let now = steady(&wire, &id);
-        truths.borrow_mut().push((Instant::now(), id, now.healthy, now.steady));
-        let pause = wire.account().next_change().unwrap_or(Duration::from_secs(5));
-        sleep(pause.clamp(Duration::from_millis(20), Duration::from_secs(5))).await;
-    }
-}
-
-/// `succeeded` is said only when the followed deployment met the conditions at an instant within the last look.
-fn succeeded_only_if_true(wire: &Wire, ended: &Ended, plan: &Plan, truths: &[Sample], story: &str) {
+/// `succeeded` is said only when the followed deployment met the conditions at an instant that was looked at: between
+/// the oldest and the newest of what AWS had answered last to each question that the verdict rests on.
+///
+/// One look asks several questions, and each answer is of an instant of its own: that all of them were true at the
+/// same time is as much as anybody can know who asks over a network. Where an answer is stale, the instant is the one
+/// that it tells of; where a question has to be repeated, the answers to the others are that much older. So a
+/// condition that was met and is broken again between two of these answers goes unseen; nothing else does.
+fn succeeded_only_if_true(
+    wire: &Wire,
+    ended: &Ended,
+    plan: &Plan,
+    truth: &Truth,
+    story: &dyn Fn() -> String,
+) {
     if ended.verdict() != Verdict::Succeeded {
         return;
     }
     let deployment = ended.deployment().expect("a deployment");
-    let now = steady(wire, deployment);
-    let holds = |healthy: bool, steady: bool| match plan.wait_for {
-        WaitFor::Steady => steady,
-        _ => healthy,
-    };
-    let lately = truths.iter().rev().take_while(|(at, ..)| *at + LOOK >= ended.at);
-    let mut before = truths.iter().rev().skip_while(|(at, ..)| *at + LOOK >= ended.at);
-    let mut during = lately.chain(before.next()).filter(|(_, id, ..)| id == deployment);
-    let held =
-        holds(now.healthy, now.steady) || during.any(|(_, _, healthy, steady)| holds(*healthy, *steady));
-    assert!(held, "succeeded, and it was not so: {now:?} {story}");
+    let calls = wire.calls();
+    let mut last: BTreeMap<(&str, Option<String>), &Call> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.is_answered() && call.at <= ended.at) {
+        if ["DescribeServices", "DescribeTasks", "DescribeTargetHealth"].contains(&call.operation.as_str()) {
+            last.insert((&call.operation, call.target_group()), call);
+        }
+    }
+    let from = last.values().map(|call| call.as_of).min().expect("a look");
+    let to = last.values().map(|call| call.at).max().expect("a look");
+    let held = truth.was(deployment, from..=to, |stood| match plan.wait_for {
+        WaitFor::Steady => stood.steady,
+        _ => stood.healthy,
+    });
+    assert!(held, "succeeded, and it was not so from {from:?} to {to:?}: {truth:?} {}", story());
+}
+
+/// A run ends with an error of AWS only where the wire failed as often as the call is tried, and it has not touched the
+/// service then.
+fn gave_up_for_a_reason(wire: &Wire, ended: &Ended, story: &dyn Fn() -> String) {
+    let error = &ended.state.error.as_ref().expect("an error").message;
+    // `ecs:DescribeServices on prod/web: ...`
+    let action = error.split(' ').next().unwrap_or_default();
+    let operation = action.split_once(':').map(|(_, operation)| operation);
+    let operation = operation.unwrap_or_else(|| panic!("the call is not named: {error}"));
+    let calls = wire.calls();
+    let before = || calls.iter().filter(|call| call.at <= ended.at);
+    let tried =
+        before().rev().filter(|call| call.operation == operation).take_while(|call| !call.is_answered());
+    let faults: Vec<Fault> = tried.map(|call| call.fault).collect();
+    assert!(faults.len() >= TRIES, "{error}, after {faults:?} alone: {}", story());
+    let written: Vec<&str> = before()
+        .filter(|call| call.accepted && !call.is_read())
+        .map(|call| call.operation.as_str())
+        .collect();
+    let harmless = |operation: &&str| *operation == "RegisterTaskDefinition";
+    assert!(written.iter().all(harmless), "{error}, and {written:?} was done: {}", story());
 }
 
 /// One deployment a run, and one more where it was put back.
-fn updated_once(wire: &Wire, ended: &Ended, story: &str) {
+fn updated_once(wire: &Wire, ended: &Ended, story: &dyn Fn() -> String) {
     let ours = |event: &Event| matches!(event, Event::RollbackStarted { by: RollbackBy::Landfall, .. });
     let put_back = ended.events.iter().filter(|(_, event)| ours(event)).count();
-    assert!(put_back <= 1, "put back {put_back} times: {story}");
+    assert!(put_back <= 1, "put back {put_back} times: {}", story());
     let accepted = wire
         .calls()
         .iter()
@@ -382,6 +449,10 @@ fn updated_once(wire: &Wire, ended: &Ended, story: &str) {
     // An interrupt between the call and its answer leaves one that was not told.
     let told = usize::from(ended.deployment().is_some()) + put_back;
     let interrupted = ended.verdict() == Verdict::Interrupted;
-    assert!(accepted <= told.max(1) + usize::from(interrupted), "{accepted} updates, {told} told: {story}");
-    assert!(accepted <= 2, "{accepted} updates: {story}");
+    assert!(
+        accepted <= told.max(1) + usize::from(interrupted),
+        "{accepted} updates, {told} told: {}",
+        story()
+    );
+    assert!(accepted <= 2, "{accepted} updates: {}", story());
 }

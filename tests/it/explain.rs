@@ -43,6 +43,33 @@ fn without_a_code_all_are_listed_with_a_line_each() {
 }
 
 #[test]
+fn exit_codes_are_explained_and_listed() {
+    for args in [&["explain", "137"][..], &["explain", "exit code 137"], &["explain", "exit", "code", "137"]]
+    {
+        let text = Landfall::new(args).run().expect_code(0).stdout();
+        assert!(text.starts_with("exit code 137: SIGKILL\n"), "{text}");
+        // Nothing is broken where nobody looks at it.
+        assert!(
+            text.contains("used more memory than it may, even where AWS does not say OutOfMemoryError"),
+            "{text}"
+        );
+    }
+    let text = Landfall::new(&["explain", "132"]).run().expect_code(0).stdout();
+    assert!(text.starts_with("exit code 132: SIGILL\n"), "{text}");
+    let all = Landfall::new(&["explain"]).run().expect_code(0).stdout();
+    for part in
+        ["\nExit codes of containers (landfall explain 137)\n", "\n  139                   ", "129 to 192"]
+    {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    let ran = Landfall::new(&["explain", "256"]).run().expect_code(2);
+    assert!(ran.stderr().contains("256 is no exit code of a container"), "{}", ran.all());
+    let page = Landfall::new(&["explain", "139", "--output", "json"]).run().expect_code(0).stdout();
+    let page: Value = serde_json::from_str(&page).expect("JSON");
+    assert_eq!((&page["code"], &page["title"]), (&"exit code 139".into(), &"SIGSEGV".into()), "{page}");
+}
+
+#[test]
 fn a_page_is_json_where_that_is_asked_for() {
     let json = |args: &[&str]| -> Value {
         serde_json::from_str(&Landfall::new(args).run().expect_code(0).stdout()).expect("JSON")

@@ -11,6 +11,7 @@ mod account;
 mod canary;
 mod chaos;
 mod cli;
+mod corpus;
 #[cfg(target_os = "linux")]
 mod discard;
 mod e2e;
@@ -20,6 +21,7 @@ mod env_store;
 mod explain;
 mod images;
 mod init;
+mod kinds;
 mod logs;
 mod lookups;
 #[cfg(target_os = "linux")]

@@ -71,6 +71,22 @@ impl Stage {
         tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
     }
 
+    /// Starts it in the background.
+    fn start(&self, args: &[&str]) -> Background {
+        let mut child = self.landfall(args).into_command().stdout(Stdio::piped()).spawn().expect("it starts");
+        let id = child.id();
+        let lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+        let reader = tokio::task::spawn_blocking(move || {
+            for line in lines.lines() {
+                let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+                let _ = sender.send(event);
+            }
+            child.wait().expect("it ends").code()
+        });
+        Background { id, events, reader }
+    }
+
     /// The revisions that the running tasks have.
     fn revisions(&self) -> Vec<String> {
         let tasks = self.sandbox.running_tasks("demo", "web");
@@ -80,6 +96,41 @@ impl Stage {
             .collect();
         revisions.dedup();
         revisions
+    }
+}
+
+/// A run in the background.
+struct Background {
+    id: u32,
+    events: tokio::sync::mpsc::UnboundedReceiver<Value>,
+    reader: tokio::task::JoinHandle<Option<i32>>,
+}
+
+impl Background {
+    /// Waits for the next event of this kind.
+    async fn until(&mut self, name: &str) -> Value {
+        loop {
+            let event = self.events.recv().await.unwrap_or_else(|| panic!("it ends without {name}"));
+            if event["event"] == name {
+                return event;
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn interrupt(&self) {
+        let killed = std::process::Command::new("kill").args(["-INT", &self.id.to_string()]).status();
+        assert!(killed.expect("kill runs").success());
+    }
+
+    /// Waits for the end; the last event.
+    async fn end(mut self, code: i32) -> Value {
+        let mut last = Value::Null;
+        while let Some(event) = self.events.recv().await {
+            last = event;
+        }
+        assert_eq!(self.reader.await.expect("it was read"), Some(code), "{last}");
+        last
     }
 }
 
@@ -162,53 +213,33 @@ fn pauses_at(stage: &str) -> Value {
 }
 
 /// Deploys until it is paused, answers with `landfall continue`, and gives what the deployment ended with.
-async fn answered(stage: &Stage, action: &str, code: i32) -> Value {
+async fn answered(stage: &Stage, paused_at: &str, action: &str, code: i32) -> Value {
     let none = stage.run(&["continue"]).await.expect_code(3);
     assert!(none.all().contains("no service deployment of web is paused"), "{}", none.all());
 
-    let deploy = stage.landfall(&["deploy", "-e", "A=1"]);
-    let mut child = deploy.into_command().stdout(Stdio::piped()).spawn().expect("it starts");
-    let lines = BufReader::new(child.stdout.take().expect("a pipe"));
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let reader = tokio::task::spawn_blocking(move || {
-        for line in lines.lines() {
-            let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
-            let _ = sender.send(event);
-        }
-        child.wait().expect("it ends").code()
-    });
-    let paused = loop {
-        let event = receiver.recv().await.expect("it pauses before it ends");
-        if event["event"] == "paused" {
-            break event;
-        }
-    };
-    assert_eq!(paused["stage"], "PRE_PRODUCTION_TRAFFIC_SHIFT");
+    let mut deploy = stage.start(&["deploy", "-e", "A=1"]);
+    let paused = deploy.until("paused").await;
+    assert_eq!(paused["stage"], paused_at);
     assert!(paused["how"].as_str().expect("how").contains("`landfall continue web`"), "{paused}");
     assert_eq!(paused["timeout_action"], "ROLLBACK");
 
     let status = stage.run(&["status"]).await.expect_code(0);
     let shown = status.report()["services"][0]["reason"].as_str().expect("a reason").to_owned();
-    assert!(shown.contains("PRE_PRODUCTION_TRAFFIC_SHIFT") && shown.contains("paused"), "{shown}");
+    assert!(shown.contains(paused_at) && shown.contains("paused"), "{shown}");
     assert_eq!(writes(&status.report()), Vec::<String>::new());
 
     let went_on = stage.run(&["continue", "--action", action]).await.expect_code(0);
     let reason = went_on.report()["services"][0]["reason"].as_str().expect("a reason").to_owned();
-    assert!(reason.contains("was paused at PRE_PRODUCTION_TRAFFIC_SHIFT"), "{reason}");
+    assert!(reason.contains(&format!("was paused at {paused_at}")), "{reason}");
     assert_eq!(writes(&went_on.report()), ["ecs:ContinueServiceDeployment"]);
 
-    assert_eq!(reader.await.expect("it was read"), Some(code));
-    let mut last = Value::Null;
-    while let Some(event) = receiver.recv().await {
-        last = event;
-    }
-    last
+    deploy.end(code).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_is_answered_while_the_deployment_is_watched() {
     let stage = Stage::with(Scenario::Healthy, &pauses_at("PRE_PRODUCTION_TRAFFIC_SHIFT")).await;
-    let report = answered(&stage, "continue", 0).await;
+    let report = answered(&stage, "PRE_PRODUCTION_TRAFFIC_SHIFT", "continue", 0).await;
     assert_eq!(report["verdict"], "succeeded", "{report}");
     assert_eq!(stage.revisions(), ["web:2"]);
 }
@@ -216,10 +247,42 @@ async fn a_pause_is_answered_while_the_deployment_is_watched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_can_be_answered_with_a_rollback() {
     let stage = Stage::with(Scenario::Healthy, &pauses_at("PRE_PRODUCTION_TRAFFIC_SHIFT")).await;
-    let report = answered(&stage, "rollback", 4).await;
+    let report = answered(&stage, "PRE_PRODUCTION_TRAFFIC_SHIFT", "rollback", 4).await;
     assert_eq!(report["verdict"], "rolled-back", "{report}");
     let service = &report["services"][0];
     assert_eq!(service["rolled_back_to"], service["previous_task_definition"], "{report}");
+    assert_eq!(stage.revisions(), ["web:1"]);
+}
+
+fn rolling_pauses_at(stage: &str) -> Value {
+    json!({ "lifecycleHooks": [{ "targetType": "PAUSE", "lifecycleStages": [stage] }] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_update_that_is_paused_is_told_and_answered_like_the_others() {
+    let stage = Stage::with(Scenario::Healthy, &rolling_pauses_at("PRE_SCALE_UP")).await;
+    let report = answered(&stage, "PRE_SCALE_UP", "continue", 0).await;
+    assert_eq!(report["verdict"], "succeeded", "{report}");
+    assert!(report["services"][0]["steady_at_ms"].is_u64(), "{report}");
+    assert_eq!(stage.revisions(), ["web:2"]);
+
+    let stage = Stage::with(Scenario::Healthy, &rolling_pauses_at("POST_SCALE_UP")).await;
+    let report = answered(&stage, "POST_SCALE_UP", "rollback", 4).await;
+    assert_eq!(report["verdict"], "rolled-back", "{report}");
+    stage.sandbox.settle().expect("it is steady");
+    assert_eq!(stage.revisions(), ["web:1"]);
+}
+
+/// A second UpdateService would wait at the same hook, so ECS is told to go back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_update_with_hooks_that_fails_is_stopped() {
+    let stage = Stage::with(Scenario::Healthy, &rolling_pauses_at("PRE_SCALE_UP")).await;
+    let ran = stage.run(&["deploy", "-e", "A=1", "--timeout", "4s"]).await.expect_code(6);
+    let report = ran.report();
+    let reason = report["services"][0]["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.contains("PRE_SCALE_UP, paused; go on with: `landfall continue web`"), "{reason}");
+    let calls = api_calls(&report);
+    assert_eq!((calls["ecs:UpdateService"], calls["ecs:StopServiceDeployment"]), (1, 1), "{calls:?}");
     assert_eq!(stage.revisions(), ["web:1"]);
 }
 
@@ -259,6 +322,36 @@ async fn what_cannot_succeed_is_stopped_and_rolled_back() {
         assert_eq!(service["rolled_back_to"], service["previous_task_definition"], "{scenario}");
         assert_eq!(stage.revisions(), ["web:1"], "{scenario}");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_has_ecs_go_back_where_that_is_wanted() {
+    let configuration = json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 600 });
+    // The sooner one comes before the service deployment is known.
+    for event in ["service_updated", "baking"] {
+        let stage = Stage::with(Scenario::Healthy, &configuration).await;
+        let mut deploy = stage.start(&["deploy", "-e", "A=1", "--on-interrupt", "rollback"]);
+        deploy.until(event).await;
+        deploy.interrupt();
+        let started = deploy.until("rollback_started").await;
+        assert_eq!(started["reason"], "the run was interrupted", "{started}");
+        let report = deploy.end(130).await;
+        let reason = report["services"][0]["reason"].as_str().expect("a reason").to_owned();
+        assert!(reason.contains("web:1"), "{event}: {report}");
+        let calls = api_calls(&report);
+        assert_eq!((calls["ecs:UpdateService"], calls["ecs:StopServiceDeployment"]), (1, 1), "{calls:?}");
+        stage.sandbox.settle().expect("it is steady");
+        assert_eq!(stage.revisions(), ["web:1"], "{event}");
+    }
+    // Otherwise ECS goes on with its stages.
+    let stage = Stage::with(Scenario::Healthy, &configuration).await;
+    let mut deploy = stage.start(&["deploy", "-e", "A=1"]);
+    deploy.until("baking").await;
+    deploy.interrupt();
+    let report = deploy.end(130).await;
+    assert_eq!(api_calls(&report).get("ecs:StopServiceDeployment"), None);
+    assert!(stage.revisions().contains(&"web:2".to_owned()), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,15 @@
 //! `landfall status`: how a service stands, and nothing is changed.
 
+use std::time::Duration;
+
+use landfall::event::Event;
+use landfall_sandbox::{Scenario, TargetGroupOptions};
+use serde_json::json;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::simulated::run::{CLUSTER, SERVICE};
+use crate::simulated::{Service, look_on};
 use crate::stage::LongLived;
 use crate::support::{Landfall, writes};
 
@@ -53,6 +63,50 @@ fn a_service_that_is_not_there_is_one_clear_error() {
     assert!(ran.all().contains("there is no service nobody in cluster demo"), "{}", ran.all());
     let ran = Landfall::new(&["status", "--service", "x"]).run().expect_code(2);
     assert!(ran.all().contains("cluster"), "{}", ran.all());
+}
+
+/// On paused time: while nothing is under way few calls are made, and during a deployment no more than the deployment
+/// itself makes.
+#[tokio::test(start_paused = true)]
+async fn watching_costs_few_calls() {
+    let wire = Service {
+        scenario: Scenario::Healthy,
+        desired: 2,
+        minimum_healthy_percent: 100,
+        maximum_percent: 200,
+        target_groups: vec![TargetGroupOptions::default()],
+        health_check_interval: None,
+        breaker: false,
+    }
+    .build(11);
+    let interrupt = CancellationToken::new();
+    let seen = tokio::spawn({
+        let (wire, interrupt) = (wire.clone(), interrupt.clone());
+        async move { look_on(&wire, &interrupt).await }
+    });
+    let calls = async |minutes: u64| {
+        let before = wire.calls().len();
+        tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+        (wire.calls().len() - before) as f64 / (60 * minutes) as f64
+    };
+    let resting = calls(10).await;
+    assert!(resting <= 1.0, "{resting} calls a second while nothing moves");
+    // Somebody deploys, without the calls of a second watcher.
+    let again = json!({ "cluster": CLUSTER, "service": SERVICE, "forceNewDeployment": true });
+    wire.account().ecs("UpdateService", &again).expect("an update");
+    let began = Instant::now();
+    let moving = calls(5).await;
+    assert!(moving <= 1.5, "{moving} calls a second");
+    interrupt.cancel();
+    let ended = seen.await.expect("it ends");
+    let steady = |reason: &String| reason.contains("app:1 is steady: 2 of 2 tasks healthy");
+    let report = &ended.state.services[0].report;
+    assert!(report.reason.as_ref().is_some_and(steady), "{:?}", report.reason);
+    let noticed = ended.events.iter().find(|(at, event)| {
+        *at > began && matches!(event, Event::DeploymentChanged { .. } | Event::TaskChanged { .. })
+    });
+    let noticed = noticed.expect("the deployment is seen").0 - began;
+    assert!(noticed < Duration::from_secs(4), "{noticed:?} on the clock of the test");
 }
 
 /// Ctrl-C is how it is meant to end.

@@ -89,7 +89,12 @@ impl InProcess {
         self.timed().world.create_cluster(name);
     }
 
-    /// Makes a target group of type `ip` and returns its ARN.
+    /// An EC2 instance joins a cluster; its id. DAEMON services want one task more from then on.
+    pub fn add_instance(&self, cluster: &str) -> String {
+        self.now(|world| world.add_instance(cluster))
+    }
+
+    /// Makes a target group and returns its ARN.
     pub fn create_target_group(&self, name: &str, options: TargetGroupOptions) -> String {
         self.timed().world.create_target_group(name, options)
     }
@@ -145,7 +150,8 @@ impl InProcess {
     ///
     /// Errors: what ECS answers.
     pub fn service(&self, cluster: &str, service: &str) -> Result<Value, ApiError> {
-        let answer = self.ecs("DescribeServices", &json!({ "cluster": cluster, "services": [service] }))?;
-        Ok(answer["services"][0].clone())
+        let mut answer =
+            self.ecs("DescribeServices", &json!({ "cluster": cluster, "services": [service] }))?;
+        Ok(answer["services"][0].take())
     }
 }

@@ -161,6 +161,7 @@ impl World {
             "ListServices" => self.list_services(input),
             "ListTasks" => self.list_tasks(input),
             "DescribeTasks" => self.describe_tasks(input),
+            "DescribeContainerInstances" => self.describe_container_instances(input),
             "StopTask" => self.stop_task(input),
             "ListTagsForResource" => self.list_tags_for_resource(input),
             "TagResource" => self.tag_resource(input),

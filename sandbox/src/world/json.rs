@@ -1,8 +1,13 @@
 //! Reading the JSON of requests.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ApiError;
+
+/// An object of values that are made already: `json!` would copy each of them.
+pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Object(Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value))))
+}
 
 /// A text field; absent, null and other types are `None`.
 pub(crate) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {

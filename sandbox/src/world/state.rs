@@ -19,7 +19,7 @@ use super::{
     service_deployments::History,
     services::Service,
     task_definitions::TaskDefinitions,
-    tasks::Task,
+    tasks::{Instance, Task},
     throttling::Throttle,
     values::Values,
 };
@@ -73,6 +73,8 @@ pub struct World {
     /// Service deployments and revisions of all services.
     pub(crate) history: History,
     pub(crate) tasks: Vec<Task>,
+    /// EC2 instances of the clusters; Fargate needs none.
+    pub(crate) instances: Vec<Instance>,
     pub(crate) target_groups: Vec<TargetGroup>,
     pub(crate) logs: Logs,
     pub(crate) registry: Registry,
@@ -109,6 +111,7 @@ impl World {
             services: Vec::new(),
             history: History::new(options.seed),
             tasks: Vec::new(),
+            instances: Vec::new(),
             target_groups: Vec::new(),
             logs: Logs::default(),
             registry: Registry::new(
@@ -140,7 +143,7 @@ impl World {
         self.registry.create(name, options, now);
     }
 
-    /// Makes a target group of type `ip` that has a load balancer, and returns its ARN. A group of
+    /// Makes a target group that has a load balancer, and returns its ARN. A group of
     /// that name is left alone.
     pub fn create_target_group(&mut self, name: &str, options: TargetGroupOptions) -> String {
         if let Some(group) = self.target_groups.iter().find(|group| group.name == name) {

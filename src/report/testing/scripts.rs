@@ -270,7 +270,7 @@ pub fn success() -> Vec<Record> {
     s.task(10_200, task("b01d77e4", Role::Followed, "PROVISIONING", ""));
     s.task(13_000, task("7f3a9c12", Role::Followed, "PENDING", ""));
     s.task(14_000, task("b01d77e4", Role::Followed, "PENDING", ""));
-    s.on(18_500, Event::Waiting { elapsed_ms: 10_000, healthy: 0, desired: 2 });
+    s.on(18_500, Event::Waiting { elapsed_ms: 10_000, healthy: 0, desired: 2, reason: None });
     s.task(19_000, task("7f3a9c12", Role::Followed, "ACTIVATING", "initial"));
     s.task(20_000, task("7f3a9c12", Role::Followed, "RUNNING", "initial"));
     s.deployment(20_000, Role::Followed, "IN_PROGRESS", (2, 1, 0));

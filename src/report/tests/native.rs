@@ -48,7 +48,7 @@ fn a_log_tells_stages_traffic_and_pauses() {
     let text = out.text();
     for line in [
         "12:00:09  hello  stage SCALE_UP\n",
-        "12:00:24  hello  paused at POST_SCALE_UP: go on with `landfall continue hello`; at 2026-03-02 12:00:00 UTC ECS does ROLLBACK by itself\n",
+        "12:00:24  hello  paused at POST_SCALE_UP: go on with `landfall continue hello`; ECS rolls back by itself at 2026-03-02 12:00:00 UTC\n",
         "12:00:27  hello  traffic: 12.5 % of production, 100 % of test to the new revision\n",
         "12:00:28  hello  traffic: 100 % of production to the new revision\n",
         "12:00:29  hello  bake time: 5 min 00 s left\n",

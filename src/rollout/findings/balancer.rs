@@ -2,6 +2,7 @@
 
 use crate::rollout::observation::{Observation, Target, Task, target_group_name};
 use crate::rollout::policy::{Followed, TargetGroupRef};
+use crate::rollout::targets;
 
 /// How a target stands, in a line with AWS's reason and description.
 pub(super) fn target_line(group_arn: &str, target: &Target) -> String {
@@ -33,10 +34,8 @@ pub(super) fn of_stopped(task: &Task, followed: &Followed, observation: &Observa
     let groups = if named.is_empty() { followed.target_groups.iter().collect() } else { named };
     let mut evidence = Vec::new();
     for group in groups {
-        let target = observation
-            .target_group(&group.arn)
-            .and_then(|health| health.target(task.private_ip.as_deref()?, Some(group.container_port)))
-            .filter(|target| target.state.starts_with("unhealthy"));
+        let target =
+            targets::target(observation, group, task).filter(|target| target.state.starts_with("unhealthy"));
         evidence.extend(target.map(|target| target_line(&group.arn, target)));
         evidence.extend(check_line(group));
     }

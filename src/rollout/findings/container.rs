@@ -104,3 +104,22 @@ pub(super) const EXITED: Entry = Entry {
         Mixed,
     )
 };
+
+/// What several looks show and no text: ECS restarts the container in place.
+pub(super) const RESTARTING: Entry = Entry {
+    title: "A container restarted inside a RUNNING task",
+    cause: "The container's restartPolicy is enabled, so that ECS restarts it in place when it exits, and the task stays \
+            RUNNING. The container does not stay up.",
+    fix: &[
+        "Look at the container's last log lines and its exit code.",
+        "A container that is meant to exit belongs into restartPolicy.ignoredExitCodes, or needs no restartPolicy.",
+    ],
+    signs: &[
+        "a container with an enabled `restartPolicy` is not `RUNNING` for a moment, or its `runtimeId` changes, in a \
+         task that stays `RUNNING`",
+        "that DescribeTasks shows every such restart is unconfirmed: AWS documents a restart count only for the task \
+         metadata endpoint and Container Insights, so a loop that shows in neither field is not seen",
+    ],
+    page: Some("container-restart-policy"),
+    ..Entry::row("container-restarting", &["3.3 restartPolicy"], Mixed)
+};

@@ -140,6 +140,11 @@ fn exited(task: &Task) -> Option<Diagnosis> {
     Some(diagnosis)
 }
 
+/// Containers that AWS puts into a task (facts 9.2): GuardDuty's agent, and the proxy of Service Connect.
+fn is_injected(container: &Container) -> bool {
+    ["aws-guardduty-agent", "ecs-service-connect-"].iter().any(|prefix| container.name.starts_with(prefix))
+}
+
 /// The container that exited first is not told; the others get SIGTERM and then SIGKILL, so that 143 and
 /// 137 are the likeliest to be a consequence.
 fn culprit(task: &Task) -> Option<(&Container, i32)> {
@@ -152,7 +157,7 @@ fn culprit(task: &Task) -> Option<(&Container, i32)> {
     task.containers
         .iter()
         .filter_map(|container| container.exit_code.map(|code| (container, code)))
-        .min_by_key(|(_, code)| rank(*code))
+        .min_by_key(|(container, code)| (is_injected(container), rank(*code)))
 }
 
 /// AWS's words on a stopped task, whole.

@@ -69,19 +69,93 @@ const KNOWN: &[(i32, &str, Class, &str, &str)] = &[
     (255, "runtime lost or exit(-1)", Mixed, "The program exited with -1, or its runtime was lost.", LOGS),
 ];
 
-/// Reads an exit code; one of 129 and more is a signal.
+/// Linux's signals by number, from 1.
+const SIGNALS: [&str; 31] = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+];
+
+/// The name of the signal that an exit code of more than 128 stands for; those above 31 have only a number.
+fn signal(code: i32) -> Option<String> {
+    let number = usize::try_from(code - 128).ok().filter(|number| (1..=64).contains(number))?;
+    Some(SIGNALS.get(number - 1).map_or_else(|| format!("signal {number}"), |name| (*name).to_owned()))
+}
+
+/// Reads an exit code; one of 129 to 192 is a signal.
 pub fn exit_code(code: i32) -> ExitCode {
     if let Some((_, meaning, class, cause, fix)) = KNOWN.iter().find(|(known, ..)| *known == code) {
         return ExitCode { meaning: (*meaning).to_owned(), class: *class, cause, fix };
     }
-    let meaning = match code {
-        129..=192 => format!("signal {}", code - 128),
-        _ => "an error of the application's own".to_owned(),
-    };
-    ExitCode { meaning, class: Mixed, cause: "The program ended with an exit code of its own.", fix: LOGS }
+    match signal(code) {
+        Some(meaning) => ExitCode { meaning, class: Mixed, cause: "A signal ended the program.", fix: LOGS },
+        None => ExitCode {
+            meaning: "an error of the application's own".to_owned(),
+            class: Mixed,
+            cause: "The program ended with an exit code of its own.",
+            fix: LOGS,
+        },
+    }
 }
 
 /// Every exit code that has a reading of its own.
 pub(super) fn all_exit_codes() -> impl Iterator<Item = (i32, ExitCode)> {
     KNOWN.iter().map(|(code, ..)| (*code, exit_code(*code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_their_names() {
+        for (code, meaning) in [
+            (129, "SIGHUP"),
+            (132, "SIGILL"),
+            (135, "SIGBUS"),
+            (141, "SIGPIPE"),
+            (159, "SIGSYS"),
+            (160, "signal 32"),
+            (192, "signal 64"),
+        ] {
+            assert_eq!(exit_code(code).meaning, meaning, "{code}");
+        }
+        for code in [2, 128, 193, 254] {
+            assert_eq!(exit_code(code).meaning, "an error of the application's own", "{code}");
+        }
+        // The table and the signals agree.
+        for (code, reading) in all_exit_codes() {
+            if let Some(name) = signal(code) {
+                assert_eq!(reading.meaning, name, "{code}");
+            }
+        }
+    }
 }

@@ -3,13 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::balancer;
+use super::container::RESTARTING;
 use super::diagnose::{Diagnosis, diagnose_task, event, target};
 use super::entry::{Class, Entry, Scope};
+use super::exit_codes::exit_code;
 use super::general::{FAILED, STALLED, UNKNOWN};
 use super::health::ELB;
+use super::placement::{BLOCKED, NO_INSTANCES};
 use crate::event::Finding;
 use crate::rollout::observation::{Observation, ServiceEvent, Task};
 use crate::rollout::policy::Followed;
+use crate::rollout::restarts::Restart;
+use crate::rollout::rules::{bounds, is_blocked};
+use crate::rollout::targets;
+use crate::wording;
 
 /// How many tasks' evidence a finding shows.
 const SHOWN: usize = 3;
@@ -130,7 +137,10 @@ impl Ledger {
     /// What makes waiting pointless, if anything does; only what is certain where the rest is
     /// `left_to_ecs`.
     pub fn hopeless(&self, left_to_ecs: bool) -> Option<&Finding> {
-        let counts = |cause: &Cause| !left_to_ecs || cause.entry.class == Class::AtOnce;
+        // A container that restarts in place is no failed task, so that the circuit breaker does not see it.
+        let ours_alone =
+            |cause: &Cause| cause.entry.class == Class::AtOnce || cause.entry.code == RESTARTING.code;
+        let counts = |cause: &Cause| !left_to_ecs || ours_alone(cause);
         let index = self.causes.iter().position(|cause| counts(cause) && cause.is_hopeless())?;
         self.findings.get(index)
     }
@@ -145,6 +155,23 @@ impl Ledger {
         // `max_by_key` takes the last of equals, and the first one is likelier to be the cause.
         let (index, _) = self.causes.iter().enumerate().rev().max_by_key(|(_, cause)| weight(cause))?;
         self.findings.get(index)
+    }
+
+    /// A container restarted in place.
+    pub fn restarted(&mut self, restart: &Restart) -> Finding {
+        let code = restart.exit_code;
+        let exit = code.map_or("no exit code is shown".to_owned(), |code| {
+            format!("exit code {code} ({})", exit_code(code).meaning)
+        });
+        let line = format!(
+            "task {}: container {} restarted in place ({} seen): {exit}",
+            restart.task,
+            restart.container,
+            wording::count(restart.number as usize, "restart")
+        );
+        let key = format!("{}/{}#{}", restart.task, restart.container, restart.number);
+        let (index, _) = self.count(Diagnosis::of(&RESTARTING, vec![line]), &By::Noted(&key));
+        self.findings[index].clone()
     }
 
     /// Nothing changes any more.
@@ -181,13 +208,9 @@ impl Ledger {
     }
 
     fn look_at_targets(&mut self, task: &Task, sight: &Sight<'_>) -> Vec<usize> {
-        let Some(ip) = &task.private_ip else { return Vec::new() };
         let mut changed = Vec::new();
         for group in &sight.followed.target_groups {
-            let health = sight.observation.target_group(&group.arn);
-            let Some(found) = health.and_then(|health| health.target(ip, Some(group.container_port))) else {
-                continue;
-            };
+            let Some(found) = targets::target(sight.observation, group, task) else { continue };
             if let Some(mut diagnosis) = target(&group.arn, found) {
                 if diagnosis.entry.code == ELB.code {
                     diagnosis.finding.evidence.extend(balancer::check_line(group));
@@ -202,7 +225,17 @@ impl Ledger {
         if names_another_deployment(&said.message, &sight.followed.deployment_id) {
             return None;
         }
-        let diagnosis = event(&said.message)?;
+        let mut diagnosis = event(&said.message)?;
+        if diagnosis.entry.code == BLOCKED.code {
+            check_blocked(&mut diagnosis, sight);
+        }
+        // On instances of one's own, room may come when old tasks leave: their ports, their memory.
+        let on_instances = || sight.observation.tasks.iter().any(|task| task.container_instance.is_some());
+        if diagnosis.entry.code == NO_INSTANCES.code && on_instances() {
+            diagnosis.entry.class = Class::Transient;
+            diagnosis.finding.class = Class::Transient.reported();
+            diagnosis.finding.evidence.push("the service has tasks on container instances".to_owned());
+        }
         match task_in(&said.message) {
             Some(id) if sight.other_tasks.contains(id) => None,
             Some(id) => self.count_changed(diagnosis, &By::Noted(id)),
@@ -270,6 +303,24 @@ impl Ledger {
         }
         (index, changed)
     }
+}
+
+/// ECS's word on the percentages is certain where the arithmetic agrees (facts 3.5). Where it does not, as when the
+/// desired count has changed meanwhile, it counts like any other trouble.
+fn check_blocked(diagnosis: &mut Diagnosis, sight: &Sight<'_>) {
+    let desired = sight.observation.service.desired_count;
+    let (minimum, maximum) = (sight.followed.minimum_healthy_percent, sight.followed.rules.maximum_percent);
+    let (lower, upper) = bounds(desired, minimum, maximum);
+    let mut line = format!(
+        "with {} wanted, minimumHealthyPercent {minimum} keeps {lower} and maximumPercent {maximum} allows {upper}",
+        wording::tasks(desired)
+    );
+    if !is_blocked(desired, minimum, maximum) {
+        line.push_str(": that leaves room, so that this alone does not end the rollout");
+        diagnosis.entry.class = Class::Mixed;
+        diagnosis.finding.class = Class::Mixed.reported();
+    }
+    diagnosis.finding.evidence.push(line);
 }
 
 /// The id in `(task ID)`.

@@ -45,6 +45,7 @@ const GENERIC: &[&[Entry]] =
 /// Rows that have no text to be recognised by.
 const WITHOUT_TEXT: &[Entry] = &[
     container::EXITED,
+    container::RESTARTING,
     infrastructure::BY_HAND,
     health::UNUSABLE,
     general::STALLED,

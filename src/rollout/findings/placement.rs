@@ -42,25 +42,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         fix: &["Choose a smaller size, or ask for a higher quota."],
         ..Entry::row("task-size-above-limit", &["E4"], Deterministic)
     },
-    Entry {
-        patterns: &[
-            all(&["no container instance met all of its requirements"]),
-            all(&["closest matching container-instance"]),
-            all(&["no container instances were found"]),
-            all(&["resource:cpu"]),
-            all(&["resource:memory"]),
-            all(&["resource:ports"]),
-            all(&["encountered error \"agent\""]),
-        ],
-        title: "ECS looks for EC2 instances and not for Fargate",
-        cause: "The service's launch type or capacity provider is EC2, and no instance has room.",
-        fix: &["Set launchType FARGATE or a Fargate capacity provider."],
-        ..Entry::row(
-            "no-container-instances",
-            &["E6", "E7", "5.7 No Container Instances", "5.8 EC2"],
-            Deterministic,
-        )
-    },
+    NO_INSTANCES,
     Entry {
         scope: Scope::Event,
         patterns: &[all(&["operations are being throttled on"])],
@@ -69,19 +51,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         fix: &["Wait: ECS tries again."],
         ..Entry::row("ecs-throttled", &["E8"], Transient)
     },
-    Entry {
-        scope: Scope::Event,
-        patterns: &[all(&[
-            "unable to stop or start tasks during a deployment because of the service deployment \
-             configuration",
-        ])],
-        title: "minimumHealthyPercent and maximumPercent allow neither a stop nor a start",
-        cause: "With this desired count the two percentages leave no room for one task more or less.",
-        fix: &[
-            "Raise maximumPercent or lower minimumHealthyPercent in the service's deployment configuration.",
-        ],
-        ..Entry::row("deployment-percent-blocked", &["E10"], AtOnce)
-    },
+    BLOCKED,
     Entry {
         patterns: &[
             all(&["awsserviceroleforecs"]),
@@ -220,3 +190,41 @@ pub(super) const GENERIC: &[Entry] = &[
         ..Entry::row("task-launch-failed", &["E11"], Transient)
     },
 ];
+
+/// The arithmetic confirms this one, or takes its certainty away.
+pub(super) const BLOCKED: Entry = Entry {
+    scope: Scope::Event,
+    patterns: &[all(&[
+        "unable to stop or start tasks during a deployment because of the service deployment \
+         configuration",
+    ])],
+    title: "minimumHealthyPercent and maximumPercent allow neither a stop nor a start",
+    cause: "With this desired count the two percentages leave no room for one task more or less.",
+    fix: &["Raise maximumPercent or lower minimumHealthyPercent in the service's deployment configuration."],
+    ..Entry::row("deployment-percent-blocked", &["E10"], AtOnce)
+};
+
+/// Certain where nothing of the service runs on an instance; otherwise room may come.
+pub(super) const NO_INSTANCES: Entry = Entry {
+    patterns: &[
+        all(&["no container instance met all of its requirements"]),
+        all(&["closest matching container-instance"]),
+        all(&["no container instances were found"]),
+        all(&["resource:cpu"]),
+        all(&["resource:memory"]),
+        all(&["resource:ports"]),
+        all(&["encountered error \"agent\""]),
+    ],
+    title: "No EC2 instance has room for the task",
+    cause: "The service's launch type or capacity provider is EC2, and no instance meets the task's requirements: there \
+            is none, or the CPU, memory or host ports that it needs are taken.",
+    fix: &[
+        "A service that is meant for Fargate needs launchType FARGATE or a Fargate capacity provider.",
+        "Otherwise add instances, or let ECS stop a task before it starts the next: lower minimumHealthyPercent.",
+    ],
+    ..Entry::row(
+        "no-container-instances",
+        &["E6", "E7", "5.7 No Container Instances", "5.8 EC2"],
+        Deterministic,
+    )
+};

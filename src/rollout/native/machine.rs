@@ -28,6 +28,9 @@ pub struct NativeFollowed {
     pub until_healthy: bool,
     /// For the whole, from `UpdateService`.
     pub timeout: Duration,
+    /// It is a rolling update with lifecycle hooks: stages and pauses are told, and the machine of rolling updates says how
+    /// it ends.
+    pub rolling: bool,
     /// The target groups between which traffic shifts: the one that the service names, and the other.
     pub alternate_target_groups: Vec<(String, String)>,
 }
@@ -125,10 +128,17 @@ impl Native {
         self.arn.is_some() && self.last.as_ref().is_none_or(|last| !last.is_over())
     }
 
-    /// The same service deployment once it was told to go back: there is no outcome yet, and no time limit.
+    /// Whether a hook waits for somebody to say how to go on.
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// The same service deployment once it was told to go back: there is no outcome yet, and no time limit; and only
+    /// the service deployment tells how that ends.
     #[must_use]
     pub fn undo(mut self) -> Self {
         self.outcome = None;
+        self.followed.rolling = false;
         self.followed.timeout = Duration::MAX;
         self
     }
@@ -174,6 +184,11 @@ impl Native {
         events: &mut Vec<Event>,
     ) {
         let stands = (deployment.stage.clone(), deployment.status.clone());
+        // A shift that is seen only in a later stage came before that stage.
+        let later = deployment.stage.as_deref() != Some("PRODUCTION_TRAFFIC_SHIFT");
+        if later {
+            self.take_in_traffic(deployment, events);
+        }
         if self.stood.as_ref() != Some(&stands) {
             events.push(Event::StageChanged {
                 stage: stands.0.clone(),
@@ -182,6 +197,14 @@ impl Native {
             });
             self.stood = Some(stands);
         }
+        if !later {
+            self.take_in_traffic(deployment, events);
+        }
+        self.take_in_pause(deployment, events);
+        self.take_in_bake(deployment, at, now, events);
+    }
+
+    fn take_in_traffic(&mut self, deployment: &ServiceDeployment, events: &mut Vec<Event>) {
         let target = &deployment.target;
         if let Some(production_percent) = target.production_percent {
             let traffic = (production_percent, target.test_percent);
@@ -193,8 +216,6 @@ impl Native {
             }
             self.traffic = Some(traffic);
         }
-        self.take_in_pause(deployment, events);
-        self.take_in_bake(deployment, at, now, events);
     }
 
     fn take_in_pause(&mut self, deployment: &ServiceDeployment, events: &mut Vec<Event>) {
@@ -243,6 +264,9 @@ impl Native {
     }
 
     fn judge(&self, deployment: &ServiceDeployment, healthy: bool) -> Option<NativeOutcome> {
+        if self.followed.rolling {
+            return None;
+        }
         let reason = || reason_of(deployment).unwrap_or_else(|| "AWS gives no reason".to_owned());
         match deployment.status.as_str() {
             "SUCCESSFUL" => Some(NativeOutcome::Succeeded),

@@ -19,4 +19,5 @@ mod watch;
 
 pub use machine::{Native, NativeFollowed, NativeOutcome};
 pub use observation::{Hook, NativeObservation, RollbackTo, ServiceDeployment, Share};
-pub use watch::{NativeEnd, follow_rollback, watch_native};
+pub(super) use targets::{merge, with_alternates};
+pub use watch::{NativeEnd, find_native, follow_rollback, watch_native};

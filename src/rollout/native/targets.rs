@@ -4,7 +4,7 @@
 use crate::rollout::{Observation, TargetGroupRef};
 
 /// The target groups to look at: those of the service, and after them their alternates.
-pub(super) fn with_alternates(
+pub(in crate::rollout) fn with_alternates(
     groups: &[TargetGroupRef],
     alternates: &[(String, String)],
 ) -> Vec<TargetGroupRef> {
@@ -18,7 +18,10 @@ pub(super) fn with_alternates(
 }
 
 /// Moves the targets of alternates into the groups that they stand for.
-pub(super) fn merge(mut observation: Observation, alternates: &[(String, String)]) -> Observation {
+pub(in crate::rollout) fn merge(
+    mut observation: Observation,
+    alternates: &[(String, String)],
+) -> Observation {
     for (main, alternate) in alternates {
         let groups = &mut observation.target_groups;
         let Some(index) = groups.iter().position(|group| group.arn == *alternate) else { continue };
@@ -37,6 +40,7 @@ pub(super) fn merge(mut observation: Observation, alternates: &[(String, String)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::TargetKind;
     use crate::rollout::testing::{API, NEW, OLD, WEB, World};
 
     #[test]
@@ -67,6 +71,7 @@ mod tests {
             arn: arn.to_owned(),
             container_name: "web".to_owned(),
             container_port: 80,
+            kind: TargetKind::Ip,
             health_check: None,
         };
         let all = with_alternates(&[group("blue")], &[("blue".to_owned(), "green".to_owned())]);

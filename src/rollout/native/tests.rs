@@ -17,6 +17,7 @@ fn native() -> Native {
         known: Vec::new(),
         until_healthy: false,
         timeout: Duration::from_secs(900),
+        rolling: false,
         alternate_target_groups: Vec::new(),
     })
 }

@@ -13,12 +13,14 @@ use crate::aws::Watching;
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
 use crate::event::{Event, RollbackBy};
-use crate::rollout::cadence::{Cadence, Groups, Question};
+use crate::rollout::cadence::{Cadence, Question};
 use crate::rollout::evidence::LogEvidence;
 use crate::rollout::eyes::{Eyes, Part};
 use crate::rollout::machine::{Outcome, Rollout};
-use crate::rollout::watch::Troubles;
+use crate::rollout::watch::{Troubles, is_final, tell_unseen};
 
+/// Between two looks at whether a rolling update is paused.
+const ROLLING_EVERY: Duration = Duration::from_secs(3);
 /// Between two looks at a rollback.
 const PACE: Duration = Duration::from_secs(1);
 /// A line for a person who waits, when nothing else is to be said.
@@ -62,11 +64,11 @@ pub async fn watch_native(
     let mut stopped_for = 0;
     let mut going_back = GoingBack::default();
     let mut last_word = started;
+    let rolling = native.followed().rolling;
+    let mut stage_asked: Option<Instant> = None;
     loop {
-        let mut question = cadence.question(started.elapsed(), rollout.awaited());
-        if let Groups::One(_) = question.targets {
-            question.targets = Groups::All;
-        }
+        let awaited = rollout.awaited();
+        let mut question = cadence.question(started.elapsed(), awaited).with_alternates(&alternates);
         if stopped_for > 0 {
             question = Question::ALL;
         }
@@ -74,8 +76,22 @@ pub async fn watch_native(
         if rollout.outcome().is_some() {
             question = Question { service: true, ..Question::default() };
         }
-        let (look, stage) =
-            tokio::join!(eyes.look(question, started), look_at_stage(watching, service, native, supported));
+        // Of a rolling update it tells pauses alone, and nothing once it is over.
+        let over = rolling && native.arn().is_some() && !native.is_under_way();
+        let stage_due = !rolling
+            || native.arn().is_none()
+            || stage_asked.is_none_or(|asked| asked.elapsed() >= ROLLING_EVERY);
+        let stage_due = stage_due && !over;
+        if stage_due {
+            stage_asked = Some(Instant::now());
+        }
+        let stage = async {
+            match stage_due {
+                true => look_at_stage(watching, service, native, supported).await,
+                false => Ok(Stage::NotAsked),
+            }
+        };
+        let (look, stage) = tokio::join!(eyes.look(question, started), stage);
         let mut errors = look.errors;
         let mut news = Vec::new();
         if let Some(observation) = look.observation {
@@ -90,17 +106,18 @@ pub async fn watch_native(
                     None,
                 );
             }
-            Ok(Stage::Unsupported) => {}
+            Ok(Stage::Unsupported | Stage::NotAsked) => {}
             Ok(Stage::Seen(deployment)) => {
                 let at = started.elapsed();
                 let observation =
                     NativeObservation { at, now: Timestamp::now(), deployment: deployment.map(|it| *it) };
                 news.extend(native.observe(observation, rollout.healthy_at().is_some()));
+                rollout.pause(native.is_paused());
             }
             Err(error) => errors.push((Part::ServiceDeployment, error)),
         }
         let mut seen = look.seen;
-        seen.calls += 1.0;
+        seen.calls += f64::from(u8::from(stage_due));
         if !news.is_empty() {
             last_word = Instant::now();
             seen.changed = true;
@@ -108,6 +125,9 @@ pub async fn watch_native(
         going_back.take_in(&news);
         news.iter().for_each(|event| logs.notice(event));
         events.emit_all(news);
+        if look.instances_denied {
+            tell_unseen(events);
+        }
         let decided = rollout.outcome().filter(|outcome| decides(outcome, native, supported));
         match (native.outcome(), decided) {
             // A newer deployment stops the one that is followed (facts 3.4), and only `deployments[]` tells which.
@@ -121,7 +141,7 @@ pub async fn watch_native(
             }
             (None, None) => {}
         }
-        let pause = cadence.pause(started.elapsed(), seen, watching.rate());
+        let pause = cadence.pause(started.elapsed(), seen, watching.allowance());
         if troubles.take_in(errors, pause, events)? {
             last_word = Instant::now();
         }
@@ -129,7 +149,7 @@ pub async fn watch_native(
             last_word = Instant::now();
             let (healthy, desired) = rollout.progress();
             let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            events.emit(Event::Waiting { elapsed_ms, healthy, desired });
+            events.emit(Event::Waiting { elapsed_ms, healthy, desired, reason: None });
         }
         tokio::time::sleep_until(watching.next_tick(pause)).await;
     }
@@ -172,8 +192,38 @@ fn decides(outcome: &Outcome, native: &Native, supported: bool) -> bool {
         // ECS goes back already, and how that ends is for the service deployment to say.
         Outcome::Failed { .. } => !native.is_rolling_back(),
         // Where no service deployment was ever found, the ordinary conditions are what there is.
-        _ => !supported || native.arn().is_none(),
+        _ => native.followed().rolling || !supported || native.arn().is_none(),
     }
+}
+
+/// Finds the service deployment of an update, if it is not known yet, in at most so many looks; whether it is known
+/// then. Where the endpoint has none, it is not.
+///
+/// # Errors
+/// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws).
+pub async fn find_native(
+    watching: &Watching,
+    service: &str,
+    native: &mut Native,
+    looks: u32,
+) -> Result<bool> {
+    for look in 0..looks {
+        if native.arn().is_some() {
+            break;
+        }
+        if look > 0 {
+            tokio::time::sleep_until(watching.next_tick(PACE)).await;
+        }
+        match find(watching, service, native).await {
+            Ok(Found::Arn(arn)) => native.found(arn),
+            Ok(Found::NotYet) => {}
+            Ok(Found::Unsupported) => return Ok(false),
+            // The next look may have an answer.
+            Err(error) if look + 1 == looks || is_final(&error) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(native.arn().is_some())
 }
 
 /// Waits until a service deployment that was told to roll back has done so, for at most `limit`; whether it
@@ -200,7 +250,7 @@ pub async fn follow_rollback(
                     NativeObservation { at, now: Timestamp::now(), deployment: deployment.map(|it| *it) };
                 events.emit_all(native.observe(observation, false));
             }
-            Ok(Stage::Unsupported) => {}
+            Ok(Stage::Unsupported | Stage::NotAsked) => {}
             Err(error) => errors.push((Part::ServiceDeployment, error)),
         }
         match native.outcome() {
@@ -217,6 +267,7 @@ pub async fn follow_rollback(
 enum Stage {
     Seen(Option<Box<super::ServiceDeployment>>),
     Unsupported,
+    NotAsked,
 }
 
 async fn look_at_stage(

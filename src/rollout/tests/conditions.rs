@@ -1,6 +1,7 @@
 //! Each of the five conditions, missing alone, keeps a rollout from success.
 
 use crate::rollout::conditions::Conditions;
+use crate::rollout::restarts::Restarts;
 use crate::rollout::testing::*;
 use crate::rollout::{Followed, TargetGroupHealth};
 
@@ -170,7 +171,7 @@ fn a_deployment_that_ecs_failed_is_not_healthy_however_its_tasks_are() {
     let mut world = done();
     world.deployment(NEW).rollout_state = Some("FAILED".to_owned());
     assert!(!succeeds(&world));
-    assert!(!Conditions::evaluate(&followed(&world), &world.look(1)).healthy());
+    assert!(!Conditions::evaluate(&followed(&world), &world.look(1), &Restarts::default()).healthy());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::event::{Event, FailureClass};
 use crate::rollout::testing::*;
-use crate::rollout::{HealthCheck, Outcome, Policy, WaitFor};
+use crate::rollout::{Followed, HealthCheck, Outcome, Policy, Rules, WaitFor};
 
 const NOT_FOUND: &str = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve \
     ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:x: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/app:x: not found";
@@ -259,19 +259,6 @@ fn one_event_that_names_no_task_does_not_end_a_rollout() {
 }
 
 #[test]
-fn percentages_that_leave_no_room_end_the_rollout() {
-    let mut world = World::new(1, &[]);
-    let mut run = Run::of(&world);
-    world.say(
-        "e1",
-        "(service app) was unable to stop or start tasks during a deployment because of the service deployment \
-         configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
-    );
-    run.see(&world, 1);
-    assert!(run.reason().starts_with("minimumHealthyPercent"), "{}", run.reason());
-}
-
-#[test]
 fn a_task_that_someone_stops_is_told_and_put_up_with() {
     let mut world = World::new(1, &[]);
     let mut run = Run::of(&world);
@@ -360,4 +347,39 @@ fn what_no_retry_can_change_is_not_left_to_the_circuit_breaker() {
     world.stop("new0", "TaskFailedToStart", NOT_FOUND);
     run.see(&world, 5);
     assert_eq!(run.reason(), "The image does not exist");
+}
+
+const BLOCKED: &str = "(service app) was unable to stop or start tasks during a deployment because of the service \
+    deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
+
+#[test]
+fn percentages_that_block_end_the_rollout_at_once_where_the_arithmetic_agrees() {
+    for (maximum_percent, class, ends) in
+        [(100, FailureClass::Deterministic, true), (200, FailureClass::Mixed, false)]
+    {
+        let mut world = World::new(2, &[WEB]);
+        let rules = Rules { maximum_percent, ..Rules::default() };
+        let mut run = Run::new(Followed { rules, ..followed(&world) }, patient());
+        world.say("e1", BLOCKED);
+        run.see(&world, 5);
+        let finding = run.finding("deployment-percent-blocked").clone();
+        assert_eq!((finding.class, run.outcome().is_some()), (class, ends), "{maximum_percent}");
+        if ends {
+            assert!(run.reason().starts_with("minimumHealthyPercent"), "{}", run.reason());
+        }
+        let evidence = finding.evidence.join("\n");
+        let arithmetic = format!(
+            "with 2 tasks wanted, minimumHealthyPercent 100 keeps 2 and maximumPercent {maximum_percent} allows {}",
+            maximum_percent / 50
+        );
+        assert!(evidence.contains(&arithmetic), "{evidence}");
+        assert_eq!(evidence.contains("leaves room"), !ends, "{evidence}");
+        // Three times it is a fault all the same.
+        world.say("e2", BLOCKED);
+        run.see(&world, 6);
+        assert_eq!(run.outcome().is_some(), ends);
+        world.say("e3", BLOCKED);
+        run.see(&world, 7);
+        assert!(matches!(run.outcome(), Some(Outcome::Failed { .. })));
+    }
 }

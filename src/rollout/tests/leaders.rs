@@ -236,6 +236,7 @@ fn a_service_that_is_missing_once_is_not_gone() {
     let world = World::new(1, &[]);
     let mut run = Run::of(&world);
     let missing = |at| Observation {
+        instances_denied: false,
         fresh: Fresh::ALL,
         spread: Duration::ZERO,
         at: Duration::from_secs(at),

@@ -2,7 +2,9 @@
 
 mod conditions;
 mod failures;
+mod kinds;
 mod leaders;
 mod measured;
 mod property;
+mod restarts;
 mod success;

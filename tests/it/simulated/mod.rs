@@ -9,7 +9,8 @@ pub mod run;
 pub mod truth;
 pub mod wire;
 
-pub use run::{Plan, Service, deploy};
+#[allow(unused_imports, reason = "the benchmark and the tests each use a part")]
+pub use run::{Plan, Service, deploy, deploy_all, look_on};
 pub use truth::steady;
 #[allow(unused_imports, reason = "the benchmark and the tests each use a part")]
-pub use wire::{Faults, Wire};
+pub use wire::{Call, Fault, Faults, Wire};

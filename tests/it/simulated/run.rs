@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use landfall::aws::{AwsSettings, StaticEndpoint};
-use landfall::commands::{DeployRequest, deploy as run};
-use landfall::config::{Overrides, WaitFor, load};
+use landfall::commands::{DeployRequest, StatusJob, deploy as run, status};
+use landfall::config::{Config, Overrides, ServiceConfig, WaitFor, load};
 use landfall::emit::Emitter;
 use landfall::event::{Event, Verdict};
 use landfall::image::{Cache, DockerOptions, Logins};
@@ -57,12 +57,17 @@ impl Service {
 
     /// Registers the first revision, and creates the service with it.
     pub fn create(&self, account: &InProcess) {
+        self.create_as(account, SERVICE, "app");
+    }
+
+    /// The same with a name of its own, and a family of its own for its revisions.
+    pub fn create_as(&self, account: &InProcess, name: &str, family: &str) {
         let groups: Vec<String> = (0..)
             .zip(&self.target_groups)
-            .map(|(index, options)| account.create_target_group(&format!("tg{index}"), options.clone()))
+            .map(|(index, options)| account.create_target_group(&format!("{name}-{index}"), options.clone()))
             .collect();
         let ecs = |operation, input: Value| account.ecs(operation, &input).expect(operation);
-        ecs("RegisterTaskDefinition", self.task_definition());
+        ecs("RegisterTaskDefinition", self.task_definition(family));
         let balancers: Vec<Value> = groups
             .iter()
             .map(|arn| json!({ "targetGroupArn": arn, "containerName": "app", "containerPort": 8080 }))
@@ -71,8 +76,8 @@ impl Service {
             "CreateService",
             json!({
                 "cluster": CLUSTER,
-                "serviceName": SERVICE,
-                "taskDefinition": "app:1",
+                "serviceName": name,
+                "taskDefinition": format!("{family}:1"),
                 "desiredCount": self.desired,
                 "launchType": "FARGATE",
                 "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"] } },
@@ -86,7 +91,7 @@ impl Service {
         );
     }
 
-    pub fn task_definition(&self) -> Value {
+    pub fn task_definition(&self, family: &str) -> Value {
         let mut container = json!({
             "name": "app",
             "image": "registry.example.com/app:1",
@@ -99,7 +104,7 @@ impl Service {
                 json!({ "command": ["CMD-SHELL", "true"], "interval": interval, "retries": 3 });
         }
         json!({
-            "family": "app",
+            "family": family,
             "requiresCompatibilities": ["FARGATE"],
             "networkMode": "awsvpc",
             "cpu": "256",
@@ -167,11 +172,18 @@ impl Ended {
 
 /// Runs `landfall deploy` until it ends or is interrupted.
 pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> Ended {
+    deploy_all(wire, plan, &[SERVICE.to_owned()], interrupt).await
+}
+
+/// The same for several services in one run, each of them by the same plan.
+pub async fn deploy_all(
+    wire: &Wire,
+    plan: &Plan,
+    services: &[String],
+    interrupt: &CancellationToken,
+) -> Ended {
     let began = Instant::now();
-    let overrides = Overrides {
-        region: Some("us-east-1".to_owned()),
-        cluster: Some(CLUSTER.to_owned()),
-        service: Some(SERVICE.to_owned()),
+    let mut config = config(Overrides {
         environment: vec![("RELEASE".to_owned(), Secret::new(plan.release.clone()))],
         wait_for: Some(plan.wait_for),
         timeout: Some(format!("{}s", plan.timeout.as_secs())),
@@ -179,20 +191,16 @@ pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> 
         rollback: Some(plan.rollback),
         scale_to_zero_on_first_failure: Some(plan.scale_to_zero),
         ..Overrides::default()
-    };
-    let config = load(None, &overrides, &HashMap::new()).expect("a configuration");
-    let endpoint = StaticEndpoint {
-        url: "http://aws.invalid".to_owned(),
-        access_key_id: "AKIAEXAMPLE".to_owned(),
-        secret_access_key: "example".to_owned(),
-    };
+    });
+    let like = config.services.remove(0);
+    config.services.extend(services.iter().map(|name| ServiceConfig {
+        name: name.clone(),
+        service: name.clone(),
+        ..like.clone()
+    }));
     let request = DeployRequest {
         config,
-        aws: AwsSettings {
-            endpoint: Some(endpoint),
-            http: Some(SharedHttpClient::new(wire.clone())),
-            ..AwsSettings::default()
-        },
+        aws: settings(wire),
         workbench: Workbench {
             docker: DockerOptions::default(),
             logins: Logins::default(),
@@ -202,6 +210,41 @@ pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> 
         detailed_exitcode: false,
         sandbox: None,
     };
+    heard(async |events| run(request, events, interrupt).await).await
+}
+
+/// Runs `landfall status --watch` until it is interrupted.
+pub async fn look_on(wire: &Wire, interrupt: &CancellationToken) -> Ended {
+    let job = StatusJob { config: config(Overrides::default()), aws: settings(wire), watch: true };
+    heard(async |events| status(job, events, interrupt).await).await
+}
+
+fn config(overrides: Overrides) -> Config {
+    let overrides = Overrides {
+        region: Some("us-east-1".to_owned()),
+        cluster: Some(CLUSTER.to_owned()),
+        service: Some(SERVICE.to_owned()),
+        ..overrides
+    };
+    load(None, &overrides, &HashMap::new()).expect("a configuration")
+}
+
+fn settings(wire: &Wire) -> AwsSettings {
+    let endpoint = StaticEndpoint {
+        url: "http://aws.invalid".to_owned(),
+        access_key_id: "AKIAEXAMPLE".to_owned(),
+        secret_access_key: "example".to_owned(),
+    };
+    AwsSettings {
+        endpoint: Some(endpoint),
+        http: Some(SharedHttpClient::new(wire.clone())),
+        ..AwsSettings::default()
+    }
+}
+
+/// Runs a command and keeps what it says.
+async fn heard(command: impl AsyncFnOnce(&Emitter) -> landfall::error::Result<()>) -> Ended {
+    let began = Instant::now();
     let (emitter, mut receiver) = Emitter::channel();
     let heard = tokio::spawn(async move {
         let mut state = RunState::default();
@@ -212,7 +255,7 @@ pub async fn deploy(wire: &Wire, plan: &Plan, interrupt: &CancellationToken) -> 
         }
         (state, events)
     });
-    if let Err(error) = run(request, &emitter, interrupt).await {
+    if let Err(error) = command(&emitter).await {
         emitter.emit(Event::RunFailed { error: (&error).into() });
     }
     drop(emitter);

@@ -19,7 +19,13 @@ pub fn steady(wire: &Wire, deployment: &str) -> Steady {
     let account = wire.account();
     let no = Steady { healthy: false, steady: false };
     let Ok(service) = account.service(CLUSTER, SERVICE) else { return no };
-    let deployments = service["deployments"].as_array().cloned().unwrap_or_default();
+    judge(wire, &service, deployment)
+}
+
+/// The same of a service that was described at this instant.
+pub fn judge(wire: &Wire, service: &Value, deployment: &str) -> Steady {
+    let no = Steady { healthy: false, steady: false };
+    let deployments = entries(&service["deployments"]);
     let Some(ours) = deployments.iter().find(|found| found["id"] == deployment) else { return no };
     let desired = &service["desiredCount"];
     let counted = ours["status"] == "PRIMARY"
@@ -36,13 +42,17 @@ pub fn steady(wire: &Wire, deployment: &str) -> Steady {
         .filter(|task| task["startedBy"] == deployment && task["desiredStatus"] != "STOPPED")
         .collect();
     let input = json!({ "taskDefinition": ours["taskDefinition"] });
-    let definition = account.ecs("DescribeTaskDefinition", &input).expect("the revision");
+    let definition = wire.account().ecs("DescribeTaskDefinition", &input).expect("the revision");
     let checked = definition["taskDefinition"]["containerDefinitions"][0]["healthCheck"].is_object();
-    let groups = service["loadBalancers"].as_array().cloned().unwrap_or_default();
     let well = live.len() as u64 == desired.as_u64().unwrap_or(0)
-        && live
-            .iter()
-            .all(|task| is_well(task, checked) && groups.iter().all(|group| is_reached(wire, group, task)));
+        && live.iter().all(|task| is_well(task, checked))
+        && entries(&service["loadBalancers"]).iter().all(|group| {
+            let healthy = healthy_targets(wire, group);
+            live.iter().all(|task| address(task).is_some_and(|ip| healthy.iter().any(|it| it == ip)))
+        });
+    if !well {
+        return no;
+    }
     let others: i64 = deployments
         .iter()
         .filter(|other| other["id"] != deployment)
@@ -54,7 +64,7 @@ pub fn steady(wire: &Wire, deployment: &str) -> Steady {
         task["startedBy"] == deployment
             || matches!(task["lastStatus"].as_str(), Some("STOPPED" | "DEPROVISIONING"))
     });
-    Steady { healthy: well, steady: well && ours["rolloutState"] == "COMPLETED" && others == 0 && drained }
+    Steady { healthy: true, steady: ours["rolloutState"] == "COMPLETED" && others == 0 && drained }
 }
 
 fn is_well(task: &Value, checked: bool) -> bool {
@@ -62,34 +72,39 @@ fn is_well(task: &Value, checked: bool) -> bool {
     task["lastStatus"] == "RUNNING" && health == if checked { "HEALTHY" } else { "UNKNOWN" }
 }
 
-fn is_reached(wire: &Wire, group: &Value, task: &Value) -> bool {
+fn entries(list: &Value) -> &[Value] {
+    list.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The addresses that are healthy in the target group of an entry of `loadBalancers`.
+fn healthy_targets(wire: &Wire, group: &Value) -> Vec<String> {
     let arn = group["targetGroupArn"].as_str().unwrap_or_default();
     let form = format!(
         "Action=DescribeTargetHealth&Version=2015-12-01&TargetGroupArn={}",
         percent_encoding::utf8_percent_encode(arn, percent_encoding::NON_ALPHANUMERIC)
     );
     let answer = wire.account().answer(None, form.as_bytes()).body;
-    let address = task["attachments"][0]["details"]
-        .as_array()
-        .and_then(|details| details.iter().find(|detail| detail["name"] == "privateIPv4Address"))
-        .and_then(|detail| detail["value"].as_str());
-    let Some(address) = address else { return false };
-    answer.split("<member>").any(|target| {
-        target.contains(&format!("<Id>{address}</Id>")) && target.contains("<State>healthy</State>")
-    })
+    let healthy = answer.split("<member>").filter(|target| target.contains("<State>healthy</State>"));
+    let ids = healthy.filter_map(|target| target.split_once("<Id>")?.1.split_once("</Id>"));
+    ids.map(|(id, _)| id.to_owned()).collect()
 }
 
-/// Every task of the service.
+fn address(task: &Value) -> Option<&str> {
+    let details = entries(&task["attachments"][0]["details"]);
+    details.iter().find(|detail| detail["name"] == "privateIPv4Address")?["value"].as_str()
+}
+
+/// Every task of the service, as far as ListTasks has them.
 pub fn tasks(wire: &Wire) -> Vec<Value> {
-    let mut found = Vec::new();
+    let ecs = |operation, input: Value| wire.account().ecs(operation, &input).expect(operation);
+    let mut arns = Vec::new();
     for status in ["RUNNING", "STOPPED"] {
         let input = json!({ "cluster": CLUSTER, "serviceName": SERVICE, "desiredStatus": status });
-        let arns = wire.account().ecs("ListTasks", &input).expect("tasks")["taskArns"].clone();
-        if arns.as_array().is_some_and(|arns| !arns.is_empty()) {
-            let input = json!({ "cluster": CLUSTER, "tasks": arns });
-            let answer = wire.account().ecs("DescribeTasks", &input).expect("tasks");
-            found.extend(answer["tasks"].as_array().cloned().unwrap_or_default());
-        }
+        arns.extend(entries(&ecs("ListTasks", input)["taskArns"]).iter().cloned());
     }
-    found
+    let pages =
+        arns.chunks(100).map(|page| ecs("DescribeTasks", json!({ "cluster": CLUSTER, "tasks": page })));
+    pages
+        .flat_map(|mut answer| answer["tasks"].as_array_mut().map(std::mem::take).unwrap_or_default())
+        .collect()
 }

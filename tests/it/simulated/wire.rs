@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use landfall_sandbox::{HttpAnswer, InProcess};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 /// How long a request or an answer is under way, in milliseconds.
@@ -37,12 +38,49 @@ pub struct Faults {
     pub stale: f64,
 }
 
-/// One call that reached the account.
+/// One call, as often as it was tried.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// When the account answered it, or the wire kept it from the account.
     pub at: Instant,
     pub operation: String,
+    /// Its parameters: JSON, or a form.
+    pub body: Arc<[u8]>,
+    /// What was told is how it was then: earlier than `at` where the answer was stale.
+    pub as_of: Instant,
+    /// The account carried it out.
     pub accepted: bool,
+    /// What the wire did to it.
+    pub fault: Fault,
+}
+
+impl Call {
+    /// One that was answered at this instant.
+    pub fn testing(at: Instant, operation: &str) -> Self {
+        let operation = operation.to_owned();
+        Self { at, operation, body: Arc::default(), as_of: at, accepted: true, fault: Fault::None }
+    }
+
+    /// The caller got to know what the account said.
+    pub fn is_answered(&self) -> bool {
+        self.accepted && matches!(self.fault, Fault::None | Fault::Stale)
+    }
+
+    /// What DescribeTargetHealth asks about.
+    pub fn target_group(&self) -> Option<String> {
+        (self.operation == "DescribeTargetHealth").then(|| form_field(&self.body, "TargetGroupArn"))
+    }
+
+    /// How many things a list of its parameters names.
+    pub fn named(&self, list: &str) -> usize {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).expect("JSON");
+        body[list].as_array().map_or(0, Vec::len)
+    }
+
+    /// It leaves everything as it is.
+    pub fn is_read(&self) -> bool {
+        is_read(&self.operation)
+    }
 }
 
 /// The wire. Clones are the same wire.
@@ -52,6 +90,7 @@ pub struct Wire(Arc<Ends>);
 struct Ends {
     account: InProcess,
     inner: Mutex<Inner>,
+    changed: Notify,
 }
 
 struct Inner {
@@ -62,7 +101,7 @@ struct Inner {
 }
 
 /// An operation and its parameters.
-type Asked = (String, Vec<u8>);
+type Asked = (String, Arc<[u8]>);
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +109,9 @@ impl fmt::Debug for Wire {
     }
 }
 
-enum Fault {
+/// What becomes of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
     None,
     Throttled,
     ServerError,
@@ -88,7 +129,7 @@ impl Wire {
             asked: Vec::new(),
             past: HashMap::new(),
         };
-        Self(Arc::new(Ends { account, inner: Mutex::new(inner) }))
+        Self(Arc::new(Ends { account, inner: Mutex::new(inner), changed: Notify::new() }))
     }
 
     pub fn account(&self) -> &InProcess {
@@ -108,6 +149,16 @@ impl Wire {
         self.inner().asked.clone()
     }
 
+    /// Until somebody has changed something in the account.
+    pub async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Somebody has changed something in the account, and not over this wire.
+    pub fn tell_change(&self) {
+        self.0.changed.notify_waiters();
+    }
+
     fn latency(&self) -> Duration {
         Duration::from_millis(self.inner().random.u64(LATENCY_MS.0..=LATENCY_MS.1))
     }
@@ -121,7 +172,7 @@ impl Wire {
             upto += share;
             draw < upto
         };
-        let read = operation.starts_with("Describe") || operation.starts_with("List");
+        let read = is_read(operation);
         match () {
             () if falls(faults.throttled) => Fault::Throttled,
             () if falls(faults.server_errors) => Fault::ServerError,
@@ -133,7 +184,7 @@ impl Wire {
         }
     }
 
-    async fn carry(&self, target: Option<String>, body: Vec<u8>) -> Result<HttpResponse, ConnectorError> {
+    async fn carry(&self, target: Option<String>, body: Arc<[u8]>) -> Result<HttpResponse, ConnectorError> {
         let operation = match &target {
             Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
             None => form_field(&body, "Action"),
@@ -141,39 +192,66 @@ impl Wire {
         sleep(self.latency()).await;
         let fault = self.fault(&operation);
         let json = target.is_some();
+        let now = Instant::now();
+        let mut call =
+            Call { at: now, operation, body: Arc::clone(&body), as_of: now, accepted: false, fault };
         let answer = match fault {
             Fault::Throttled => refusal(json, 400, "ThrottlingException", "Rate exceeded"),
             Fault::ServerError => refusal(json, 500, "ServerException", "Service Unavailable."),
             Fault::Hang => {
+                self.note(call);
                 sleep(FOR_EVER).await;
                 return Err(ConnectorError::timeout("no answer".into()));
             }
-            Fault::Reset => return Err(ConnectorError::io("connection reset by peer".into())),
+            Fault::Reset => {
+                self.note(call);
+                return Err(ConnectorError::io("connection reset by peer".into()));
+            }
             Fault::None | Fault::LostAnswer | Fault::Stale => {
-                self.answer(&operation, target.as_deref(), &body, matches!(fault, Fault::Stale))
+                let stale = fault == Fault::Stale;
+                let (as_of, answer) = self.answer(&call.operation, target.as_deref(), &body, stale);
+                call.as_of = as_of;
+                call.accepted = answer.status < 300;
+                answer
             }
         };
-        self.inner().asked.push(Call { at: Instant::now(), operation, accepted: answer.status < 300 });
-        if matches!(fault, Fault::LostAnswer) {
+        if call.accepted && !call.is_read() {
+            self.tell_change();
+        }
+        self.note(call);
+        if fault == Fault::LostAnswer {
             return Err(ConnectorError::io("connection reset by peer".into()));
         }
         sleep(self.latency()).await;
         Ok(response(answer))
     }
 
-    /// What the account says now or, where that is wanted, what it said some seconds ago.
-    fn answer(&self, operation: &str, target: Option<&str>, body: &[u8], stale: bool) -> HttpAnswer {
+    fn note(&self, call: Call) {
+        self.inner().asked.push(call);
+    }
+
+    /// What the account says now or, where that is wanted, what it said some seconds ago; and when that was.
+    fn answer(
+        &self,
+        operation: &str,
+        target: Option<&str>,
+        body: &Arc<[u8]>,
+        stale: bool,
+    ) -> (Instant, HttpAnswer) {
         let answer = self.account().answer(target, body);
         let now = Instant::now();
         let mut inner = self.inner();
-        let past = inner.past.entry((operation.to_owned(), body.to_vec())).or_default();
+        if inner.faults.stale == 0.0 {
+            return (now, answer);
+        }
+        let past = inner.past.entry((operation.to_owned(), Arc::clone(body))).or_default();
         past.push_back((now, answer.clone()));
         while past.front().is_some_and(|(at, _)| now - *at > Duration::from_secs(4)) {
             past.pop_front();
         }
         match past.front() {
-            Some((_, old)) if stale => old.clone(),
-            _ => answer,
+            Some((at, old)) if stale => (*at, old.clone()),
+            _ => (now, answer),
         }
     }
 }
@@ -201,6 +279,10 @@ fn refusal(json: bool, status: u16, code: &str, message: &str) -> HttpAnswer {
     HttpAnswer { status, media_type, error_type: json.then(|| code.to_owned()), body }
 }
 
+fn is_read(operation: &str) -> bool {
+    operation.starts_with("Describe") || operation.starts_with("List")
+}
+
 fn form_field(body: &[u8], name: &str) -> String {
     let text = String::from_utf8_lossy(body);
     let mut fields = text.split('&').filter_map(|field| field.split_once('='));
@@ -210,7 +292,7 @@ fn form_field(body: &[u8], name: &str) -> String {
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").map(str::to_owned);
-        let body = request.body().bytes().unwrap_or_default().to_vec();
+        let body = Arc::from(request.body().bytes().unwrap_or_default());
         let wire = self.clone();
         HttpConnectorFuture::new(async move { wire.carry(target, body).await })
     }

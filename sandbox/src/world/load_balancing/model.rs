@@ -24,6 +24,8 @@ pub struct TargetGroupOptions {
     pub deregistration_delay_s: u64,
     /// The status codes that count as success, as ELB writes them.
     pub matcher: String,
+    /// Its targets are EC2 instances and not addresses.
+    pub instance_targets: bool,
 }
 
 impl Default for TargetGroupOptions {
@@ -37,6 +39,7 @@ impl Default for TargetGroupOptions {
             unhealthy_threshold: 2,
             deregistration_delay_s: 10,
             matcher: "200".to_owned(),
+            instance_targets: false,
         }
     }
 }

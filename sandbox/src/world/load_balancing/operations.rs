@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Target, TargetGroup, TargetState};
 use crate::world::{
     ApiError, VPC, World,
-    json::{list, number, required, text, texts},
+    json::{list, number, object, required, text, texts},
 };
 
 impl World {
@@ -37,7 +37,7 @@ impl World {
         } else {
             asked.iter().map(|target| describe_asked(target, group)).collect()
         };
-        Ok(json!({ "TargetHealthDescriptions": descriptions }))
+        Ok(object([("TargetHealthDescriptions", descriptions.into())]))
     }
 
     fn describe_target_groups(&self, input: &Value) -> Result<Value, ApiError> {
@@ -137,7 +137,7 @@ fn render_group(group: &TargetGroup) -> Value {
         "HealthCheckPath": options.health_check_path,
         "Matcher": { "HttpCode": options.matcher },
         "LoadBalancerArns": [group.load_balancer],
-        "TargetType": "ip",
+        "TargetType": if options.instance_targets { "instance" } else { "ip" },
         "ProtocolVersion": "HTTP1",
         "IpAddressType": "ipv4",
     })
@@ -173,11 +173,8 @@ fn describe(target: &Target) -> Value {
     if let Some(description) = description {
         health["Description"] = json!(description);
     }
-    json!({
-        "Target": { "Id": target.address, "Port": target.port, "AvailabilityZone": target.zone },
-        "HealthCheckPort": target.port.to_string(),
-        "TargetHealth": health,
-    })
+    let place = json!({ "Id": target.address, "Port": target.port, "AvailabilityZone": target.zone });
+    object([("Target", place), ("HealthCheckPort", target.port.to_string().into()), ("TargetHealth", health)])
 }
 
 fn describe_asked(asked: &Value, group: &TargetGroup) -> Value {

@@ -12,6 +12,9 @@ use crate::world::{
 /// (facts 3.11).
 const FAILED_SHOWN: Duration = Duration::from_secs(30);
 
+/// How long alarms are watched after every task is healthy; by default AWS takes less than five minutes (facts 3.9).
+const BAKE: Duration = Duration::from_secs(120);
+
 impl World {
     /// Brings a service closer to what it should be. It is called again after every change.
     pub(super) fn schedule(&mut self, index: usize) {
@@ -57,14 +60,16 @@ impl World {
             return;
         }
         let taken = self.tasks_of(service).filter(|task| task.takes_room()).count();
-        let room = match self.staged(index) {
-            Some(_) => missing,
-            None => service.upper_bound().saturating_sub(taken),
+        let room = match self.runs_both(index) {
+            true => missing,
+            false => service.upper_bound().saturating_sub(taken),
         };
         let started: Vec<String> =
             (0..missing.min(room)).filter_map(|_| self.launch_task(index, 0)).collect();
         if started.is_empty() {
-            self.say_when_blocked(index);
+            if room == 0 {
+                self.say_when_blocked(index);
+            }
             return;
         }
         let list = task_list(started.iter().map(String::as_str));
@@ -93,6 +98,35 @@ impl World {
         }
     }
 
+    /// Whether the PRIMARY deployment is to be COMPLETED: everything is there and nothing is left of old ones, or as
+    /// much as early success criteria want (facts 3.10); and alarms have been watched for a while (facts 3.9).
+    fn is_complete(&mut self, index: usize, whole: bool) -> bool {
+        let now = self.now;
+        let service = &self.services[index];
+        let Some(primary) = service.deployments.first() else { return false };
+        if primary.rollout != RolloutState::InProgress {
+            return false;
+        }
+        let enough = match service.early_success() {
+            Some((wanted, deferred)) => {
+                let own = |task: &&Task| task.deployment == primary.id;
+                let healthy = self.tasks_of(service).filter(own).filter(|task| self.is_healthy(task)).count();
+                healthy >= wanted && (deferred || service.deployments.len() == 1)
+            }
+            None => whole,
+        };
+        if !enough || !service.watches_alarms() {
+            return enough;
+        }
+        let service = &mut self.services[index];
+        let Some(primary) = service.deployments.first_mut() else { return false };
+        let until = *primary.bakes_until.get_or_insert(now + BAKE);
+        if until > now {
+            service.wake(until);
+        }
+        until <= now
+    }
+
     /// Takes replaced deployments off the list, and completes the PRIMARY one (facts 3.6).
     fn conclude(&mut self, index: usize) {
         let now = self.now;
@@ -116,21 +150,19 @@ impl World {
             service.wake(at);
         }
 
-        if !self.has_what_it_should(&self.services[index]) || self.kept_revision(index).is_some() {
-            self.services[index].steady = false;
-            return;
-        }
+        let kept = self.kept_revision(index).is_some() || self.holds_end(index);
+        let alone = self.services[index].deployments.len() == 1;
+        let settled = self.has_what_it_should(&self.services[index]) && !kept;
+        let complete = !kept && self.is_complete(index, settled && alone);
         let service = &mut self.services[index];
-        let alone = service.deployments.len() == 1;
-        if !service.steady && alone {
+        if !settled {
+            service.steady = false;
+        } else if !service.steady && alone {
             service.steady = true;
             service.say("has reached a steady state.", now, &mut self.random);
         }
         let mut completed = None;
-        if let Some(deployment) = service.deployments.first_mut()
-            && alone
-            && deployment.rollout == RolloutState::InProgress
-        {
+        if let Some(deployment) = service.deployments.first_mut().filter(|_| complete) {
             deployment.rollout = RolloutState::Completed;
             deployment.reason = format!("ECS deployment {} completed.", deployment.id);
             deployment.updated_at = now;

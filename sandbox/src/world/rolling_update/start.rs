@@ -77,6 +77,7 @@ impl World {
             retry_at: None,
             afflicted,
             settings,
+            bakes_until: None,
             said_blocked: false,
         };
         service.deployments.insert(0, deployment);

@@ -32,7 +32,7 @@ impl World {
         let running =
             service.last_completed.as_ref().and_then(|good| self.history.revision(&good.service_revision));
         let native = running.and_then(|running| Native::new(&service.settings, running.arn.clone(), now));
-        let settings = match running.filter(|_| native.is_some()) {
+        let settings = match running.filter(|_| native.as_ref().is_some_and(|native| !native.rolling)) {
             Some(running) => other_target_groups(&service.settings, &running.settings),
             None => service.settings.clone(),
         };

@@ -72,7 +72,7 @@ impl World {
             "runningTaskCount": running,
             "pendingTaskCount": pending,
         });
-        if let Some(native) = &deployment.native {
+        if let Some(native) = deployment.native.as_ref().filter(|native| !native.rolling) {
             let (production, test) = match revision {
                 revision if revision == deployment.target => (native.production, native.test),
                 revision if revision == native.keeps => (100.0 - native.production, 100.0 - native.test),

@@ -14,7 +14,15 @@ impl World {
     pub(crate) fn create_service(&mut self, input: &Value) -> Result<Value, ApiError> {
         let cluster = self.cluster_name(input)?;
         let name = required(input, "serviceName")?.to_owned();
-        let settings = creation_settings(input);
+        let mut settings = creation_settings(input);
+        if settings.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON") {
+            if input.get("desiredCount").is_some() {
+                return Err(ApiError::invalid_parameter(
+                    "The daemon scheduling strategy does not support a desired count for services.",
+                ));
+            }
+            settings.insert("desiredCount".to_owned(), json!(self.daemon_count(&cluster)));
+        }
         let given = text(input, "taskDefinition")
             .ok_or_else(|| ApiError::invalid_parameter("TaskDefinition can not be blank."))?;
         let task_definition = self.usable_task_definition(given)?;
@@ -109,12 +117,15 @@ fn creation_settings(input: &Value) -> Map<String, Value> {
 
 /// Fills in what `deploymentConfiguration` leaves open.
 pub(super) fn complete_deployment_configuration(settings: &mut Map<String, Value>) {
+    // The defaults for DAEMON are those of CreateService's documentation.
+    let daemon = settings.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON");
+    let (minimum, maximum) = if daemon { (0, 100) } else { (100, 200) };
     let configuration = settings.entry("deploymentConfiguration").or_insert_with(|| json!({}));
     if let Some(configuration) = configuration.as_object_mut() {
         for (field, default) in [
             ("deploymentCircuitBreaker", json!({ "enable": false, "rollback": false })),
-            ("maximumPercent", json!(200)),
-            ("minimumHealthyPercent", json!(100)),
+            ("maximumPercent", json!(maximum)),
+            ("minimumHealthyPercent", json!(minimum)),
             ("strategy", json!("ROLLING")),
             ("bakeTimeInMinutes", json!(0)),
         ] {

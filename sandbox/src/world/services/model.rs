@@ -49,6 +49,8 @@ pub(crate) struct Deployment {
     pub(crate) afflicted: bool,
     /// The service's settings when it was created: load balancers, network.
     pub(crate) settings: Map<String, Value>,
+    /// Until when alarms are watched, once every task is healthy.
+    pub(crate) bakes_until: Option<VirtualTime>,
     /// Whether "unable to stop or start tasks" was said already.
     pub(crate) said_blocked: bool,
 }
@@ -117,6 +119,30 @@ impl Service {
     pub(crate) fn desired_count(&self) -> usize {
         let count = self.settings.get("desiredCount").and_then(Value::as_u64).unwrap_or(1);
         usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// One task on each container instance (facts 3.5's percentages apply, with other defaults).
+    pub(crate) fn is_daemon(&self) -> bool {
+        self.settings.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON")
+    }
+
+    /// Tasks run on EC2 instances of the cluster and not on Fargate.
+    pub(crate) fn runs_on_instances(&self) -> bool {
+        self.settings.get("launchType").and_then(Value::as_str) == Some("EC2")
+    }
+
+    /// Whether alarms are watched before a deployment is completed (facts 3.9).
+    pub(crate) fn watches_alarms(&self) -> bool {
+        self.configuration().get("alarms").is_some_and(|alarms| flag(alarms, "enable"))
+    }
+
+    /// `earlySuccessCriteria` (facts 3.10): how many healthy tasks complete a deployment, and whether the old ones may
+    /// still be there.
+    pub(crate) fn early_success(&self) -> Option<(usize, bool)> {
+        let criteria = self.configuration().get("earlySuccessCriteria").filter(|it| flag(it, "enable"))?;
+        let percent = number(criteria, "healthyPercent").and_then(|it| usize::try_from(it).ok())?;
+        let deferred = text(criteria, "sourceServiceRevisionCleanup") == Some("DEFERRED");
+        Some(((self.desired_count() * percent).div_ceil(100), deferred))
     }
 
     /// ceil(desired × minimumHealthyPercent / 100) (facts 3.5).

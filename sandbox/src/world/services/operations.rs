@@ -6,7 +6,7 @@ use super::Service;
 use crate::world::{
     ApiError, World,
     account::wants_tags,
-    json::{flag, page, required, texts},
+    json::{flag, object, page, required, texts},
 };
 
 impl World {
@@ -32,7 +32,7 @@ impl World {
                 })),
             }
         }
-        Ok(json!({ "services": services, "failures": failures }))
+        Ok(object([("services", services.into()), ("failures", failures.into())]))
     }
 
     pub(crate) fn list_services(&mut self, input: &Value) -> Result<Value, ApiError> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Deployment, Service};
-use crate::world::{World, tasks::Task};
+use crate::world::{World, json::object, tasks::Task};
 
 impl World {
     pub(crate) fn render_service(&self, service: &Service, with_tags: bool) -> Value {
@@ -25,24 +25,23 @@ impl World {
             "roleArn": format!("arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", self.account),
             "createdAt": service.created_at.epoch_seconds(),
             "createdBy": self.caller_arn(),
-            "deployments": service
-                .deployments
-                .iter()
-                .map(|deployment| render_deployment(service, deployment, &tasks))
-                .collect::<Vec<_>>(),
-            "events": service
-                .events
-                .iter()
-                .map(|event| json!({
-                    "id": event.id,
-                    "createdAt": event.created_at.epoch_seconds(),
-                    "message": event.message,
-                }))
-                .collect::<Vec<_>>(),
+        });
+        let deployments =
+            service.deployments.iter().map(|deployment| render_deployment(service, deployment, &tasks));
+        let events = service.events.iter().map(|event| {
+            object([
+                ("id", event.id.as_str().into()),
+                ("createdAt", event.created_at.epoch_seconds().into()),
+                ("message", event.message.as_str().into()),
+            ])
         });
         if let Some(fields) = rendered.as_object_mut() {
+            fields.insert("deployments".to_owned(), deployments.collect());
+            fields.insert("events".to_owned(), events.collect());
             fields.extend(service.settings.clone());
-            fields.extend(self.render_current(service).as_object().cloned().unwrap_or_default());
+            if let Value::Object(current) = self.render_current(service) {
+                fields.extend(current);
+            }
             if with_tags {
                 fields.insert("tags".to_owned(), json!(service.tags));
             }

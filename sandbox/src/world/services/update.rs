@@ -29,6 +29,12 @@ impl World {
             return Err(ApiError::invalid_parameter("desiredCount cannot be negative."));
         }
 
+        if self.services[index].is_daemon() && input.get("desiredCount").is_some() {
+            return Err(ApiError::invalid_parameter(
+                "The daemon scheduling strategy does not support a desired count for services.",
+            ));
+        }
+
         let current = self.services[index].deployments.first().map(|primary| primary.task_definition.clone());
         let task_definition = match (text(input, "taskDefinition"), &current) {
             (Some(given), _) => self.usable_task_definition(given)?,

@@ -6,7 +6,7 @@ use super::{defaults, rules, store::Revision};
 use crate::world::{
     ApiError, World,
     account::wants_tags,
-    json::{page, required, text},
+    json::{object, page, required, text},
 };
 
 impl World {
@@ -54,7 +54,7 @@ impl World {
 
     pub(crate) fn describe_task_definition(&mut self, input: &Value) -> Result<Value, ApiError> {
         let revision = self.task_definitions.resolve(required(input, "taskDefinition")?)?;
-        let mut answer = json!({ "taskDefinition": revision.render() });
+        let mut answer = object([("taskDefinition", revision.render())]);
         if wants_tags(input) {
             answer["tags"] = json!(revision.tags);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Container, Fate, Health, Task, TaskStatus, model::Durations};
+use super::{Container, Fate, Health, Task, TaskStatus, instances::Host, model::Durations};
 use crate::{
     Scenario,
     world::{
@@ -24,6 +24,13 @@ impl World {
         let service = &self.services[service];
         let deployment = &service.deployments[deployment];
         let revision = self.task_definitions.by_arn(&deployment.task_definition)?;
+        let host = match service.runs_on_instances() {
+            true => Some(self.find_host(service, &revision.document)?),
+            false => None,
+        };
+        let awsvpc = revision.document.get("networkMode").and_then(Value::as_str) == Some("awsvpc");
+        let on_host = host.as_ref().filter(|_| !awsvpc);
+        let target_groups = target_groups(deployment.load_balancers(), on_host);
         let random = &mut self.random;
         let id = random.hex(32);
         let (zone, subnet) = place(&self.region, &deployment.settings, random.next());
@@ -43,6 +50,10 @@ impl World {
             next_at: Some(self.now + durations.provisioning),
             checked_at: None,
             exits_at: None,
+            restarts_at: None,
+            runs_since: None,
+            host,
+            awsvpc,
             presumed_healthy_at: None,
             drained_at: None,
             created_at: self.now,
@@ -59,7 +70,7 @@ impl World {
                 .iter()
                 .map(|container| make_container(container, &id, random.below(10_000_000_000)))
                 .collect(),
-            target_groups: target_groups(deployment.load_balancers()),
+            target_groups,
             zone,
             subnet,
             address: format!("10.0.{}.{}", random.below(256), 4 + random.below(250)),
@@ -135,10 +146,12 @@ fn make_container(definition: &Value, task: &str, runtime: u64) -> Container {
     }
 }
 
-/// Target groups and ports of `loadBalancers`.
-fn target_groups(load_balancers: &[Value]) -> Vec<(String, u16)> {
+/// Target groups and ports of `loadBalancers`: the container's, or those of the host that they are bound to.
+fn target_groups(load_balancers: &[Value], host: Option<&Host>) -> Vec<(String, u16)> {
     let one = |entry: &Value| {
         let port = u16::try_from(number(entry, "containerPort")?).ok()?;
+        let container = text(entry, "containerName").unwrap_or_default();
+        let port = host.map_or(port, |host| host.port(container, port));
         Some((text(entry, "targetGroupArn")?.to_owned(), port))
     };
     load_balancers.iter().filter_map(one).collect()

@@ -5,11 +5,15 @@ use std::time::Duration;
 use super::{Fate, Health, TaskStatus, launch::check_time};
 use crate::world::{
     World,
+    json::{flag, list, number, text},
     load_balancing::{Target, TargetState},
 };
 
 /// A task without any health check counts as healthy this long after RUNNING (facts 3.5).
 const PRESUMED_HEALTHY_AFTER: Duration = Duration::from_secs(40);
+
+/// A container that is restarted in place is down for so long.
+const RESTART_TAKES: Duration = Duration::from_millis(2_500);
 
 impl World {
     /// Lets everything happen to a task that is due by now.
@@ -21,6 +25,9 @@ impl World {
         if exits {
             self.exit_essential(task);
             return;
+        }
+        if due(self.tasks[task].restarts_at) {
+            self.restart_in_place(task);
         }
         if checked {
             self.conclude_health_checks(task);
@@ -114,6 +121,7 @@ impl World {
         let it = &mut self.tasks[task];
         it.status = TaskStatus::Running;
         it.started_at = Some(now);
+        it.runs_since = Some(now);
         if let Fate::ExitsWhileRunning { after, .. } = it.fate {
             it.exits_at = Some(now + after);
         }
@@ -121,6 +129,43 @@ impl World {
             it.checked_at = Some(now + checks_take * slow);
         } else if it.target_groups.is_empty() {
             it.presumed_healthy_at = Some(now + PRESUMED_HEALTHY_AFTER);
+        }
+        self.log_start(task);
+    }
+
+    /// Whether the first essential container's `restartPolicy` restarts it after this exit: it has run for
+    /// `restartAttemptPeriod`, and the exit code is not one of those to ignore (facts 3.3).
+    fn is_restarted(&self, task: usize, code: i32) -> bool {
+        let it = &self.tasks[task];
+        let Some(since) = it.runs_since.filter(|_| it.is_running()) else { return false };
+        let Some(essential) = it.containers.iter().find(|container| container.essential) else {
+            return false;
+        };
+        let revision = self.task_definitions.by_arn(&it.task_definition);
+        let containers = revision.map_or(&[][..], |revision| revision.containers());
+        let definition = containers.iter().find(|it| text(it, "name") == Some(&essential.name));
+        let Some(policy) = definition.and_then(|definition| definition.get("restartPolicy")) else {
+            return false;
+        };
+        let period =
+            number(policy, "restartAttemptPeriod").and_then(|it| u64::try_from(it).ok()).unwrap_or(300);
+        let ignored = list(policy, "ignoredExitCodes").iter().any(|it| it.as_i64() == Some(i64::from(code)));
+        flag(policy, "enabled") && !ignored && self.now.since(since) >= Duration::from_secs(period)
+    }
+
+    /// The container runs again, under another id of the runtime: that ECS shows it like this is not confirmed.
+    fn restart_in_place(&mut self, task: usize) {
+        let now = self.now;
+        let runtime = self.random.below(10_000_000_000);
+        let it = &mut self.tasks[task];
+        it.restarts_at = None;
+        it.runs_since = Some(now);
+        let id = format!("{}-{runtime:010}", it.id);
+        if let Some(container) = it.containers.iter_mut().find(|container| container.essential) {
+            (container.exit_code, container.runtime_id) = (None, id);
+        }
+        if let Fate::ExitsWhileRunning { after, .. } = it.fate {
+            it.exits_at = Some(now + after);
         }
         self.log_start(task);
     }
@@ -133,7 +178,7 @@ impl World {
             if let Some(group) = self.target_groups.iter_mut().find(|group| group.arn == *arn) {
                 let target = Target {
                     task: it.id.clone(),
-                    address: it.address.clone(),
+                    address: it.target_id().to_owned(),
                     port: *port,
                     zone: it.zone.clone(),
                     state: TargetState::Registering,
@@ -172,6 +217,15 @@ impl World {
         let exiting = self.tasks[task].containers.iter().find(|it| it.essential).map(|it| it.name.clone());
         if let Some(container) = exiting {
             self.log_exit(task, &container, code);
+        }
+        if self.is_restarted(task, code) {
+            let now = self.now;
+            let it = &mut self.tasks[task];
+            if let Some(container) = it.containers.iter_mut().find(|container| container.essential) {
+                container.exit_code = Some(code);
+            }
+            (it.exits_at, it.restarts_at) = (None, Some(now + RESTART_TAKES));
+            return;
         }
         let mut first = true;
         for container in &mut self.tasks[task].containers {

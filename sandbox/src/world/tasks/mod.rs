@@ -2,6 +2,7 @@
 
 mod environment;
 mod failures;
+mod instances;
 mod launch;
 mod lifecycle;
 mod look;
@@ -10,5 +11,6 @@ mod operations;
 mod render;
 mod stop;
 
+pub(crate) use instances::Instance;
 pub use look::RunningTask;
 pub(crate) use model::{Container, Fate, Health, Task, TaskStatus};

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::instances::Host;
 use crate::world::VirtualTime;
 
 /// `lastStatus`, in the order in which a task goes through it (facts 3.1).
@@ -110,6 +111,14 @@ pub(crate) struct Task {
     pub(crate) next_at: Option<VirtualTime>,
     /// When the container health checks come to a result.
     pub(crate) checked_at: Option<VirtualTime>,
+    /// When a container that exited is restarted in place (`restartPolicy`).
+    pub(crate) restarts_at: Option<VirtualTime>,
+    /// Since when its essential container runs.
+    pub(crate) runs_since: Option<VirtualTime>,
+    /// The EC2 instance that it runs on; none on Fargate.
+    pub(crate) host: Option<Host>,
+    /// Whether it has a network interface of its own.
+    pub(crate) awsvpc: bool,
     /// When the essential container exits.
     pub(crate) exits_at: Option<VirtualTime>,
     /// When a task without any health check counts as healthy (facts 3.5: 40 s after RUNNING).
@@ -159,7 +168,10 @@ impl Task {
     }
 
     pub(crate) fn next_due(&self) -> Option<VirtualTime> {
-        [self.next_at, self.checked_at, self.exits_at, self.presumed_healthy_at].into_iter().flatten().min()
+        [self.next_at, self.checked_at, self.exits_at, self.restarts_at, self.presumed_healthy_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Essential containers count: UNHEALTHY before UNKNOWN before HEALTHY (facts 3.2). Of those
@@ -174,6 +186,16 @@ impl Task {
             }
         }
         health
+    }
+
+    /// What target groups know it by.
+    pub(crate) fn target_id(&self) -> &str {
+        self.instance_network().map_or(&self.address, |host| &host.ec2)
+    }
+
+    /// Its instance, where it has no network interface of its own.
+    pub(crate) fn instance_network(&self) -> Option<&Host> {
+        self.host.as_ref().filter(|_| !self.awsvpc)
     }
 
     pub(crate) fn is_checked(&self) -> bool {

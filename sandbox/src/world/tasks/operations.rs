@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Task;
 use crate::world::{
     ApiError, World,
-    json::{page, required, text, texts},
+    json::{object, page, required, text, texts},
 };
 
 impl World {
@@ -67,7 +67,7 @@ impl World {
                 None => failures.push(json!({ "arn": given, "reason": "MISSING" })),
             }
         }
-        Ok(json!({ "tasks": tasks, "failures": failures }))
+        Ok(object([("tasks", tasks.into()), ("failures", failures.into())]))
     }
 
     fn find_task(&self, cluster: &str, given: &str) -> Option<usize> {

@@ -23,6 +23,7 @@ impl World {
         task.stop_code = Some(code);
         task.stopped_reason = Some(reason);
         task.exits_at = None;
+        task.restarts_at = None;
         task.checked_at = None;
         task.presumed_healthy_at = None;
         task.next_at = Some(now + NOTICE);

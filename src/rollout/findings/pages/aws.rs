@@ -18,7 +18,7 @@ const GROUPS: &[Group] = &[
     (
         "Containers that do not start or do not stay",
         Some("stopped-task-error-codes"),
-        &[&[container::EXITED], container::ENTRIES, container::GENERIC],
+        &[&[container::EXITED, container::RESTARTING], container::ENTRIES, container::GENERIC],
     ),
     ("Health checks", None, &[health::ENTRIES, &[health::UNUSABLE]]),
     (
@@ -73,6 +73,22 @@ fn policy(entry: &Entry) -> &'static str {
         "essential-container-exited" => {
             return "The exit code decides. Where it says that no retry can help (0, 126, 127), two tasks end the \
                     rollout; otherwise three do, if none of the deployment's tasks became healthy in between.";
+        }
+        "container-restarting" => {
+            return "A container that has restarted counts as healthy when it has run for restartAttemptPeriod since: if \
+                    it ends sooner, ECS does not restart it again, and an essential one takes its task along. Three \
+                    restarts end the rollout, if no task without a restart became healthy in between. The circuit \
+                    breaker does not see them, so that nothing of this is left to it.";
+        }
+        "deployment-percent-blocked" => {
+            return "The arithmetic on the percentages and the desired count decides. Where it agrees before the update, \
+                    nothing is changed; where it agrees with ECS's event, the rollout ends at once; where it does not, \
+                    the third such event ends it.";
+        }
+        "no-container-instances" => {
+            return "Where no task of the service runs on an instance, waiting does not help, and the rollout ends the \
+                    second time that it is seen. Otherwise room may come when old tasks leave, so that the rollout goes \
+                    on until the stall timeout or the time limit.";
         }
         "elb-health-check-failed" | "container-health-check-failed" => {
             return "A check that fails may only be a slow start, so it is shown, and nothing else. The rollout ends \

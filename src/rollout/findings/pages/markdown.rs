@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::exits;
 use super::page::{Page, pages};
 
 /// Says where the pages come from, so that nobody edits them by hand.
@@ -47,7 +48,7 @@ impl Page {
     }
 
     /// The page for a terminal: plain lines, `width` columns wide where that is known.
-    pub fn text(&self, width: usize) -> String {
+    pub fn text(&self, width: Option<usize>) -> String {
         let mut out = String::new();
         push(&mut out, "", &format!("{}: {}", self.code, self.title), width);
         out.push('\n');
@@ -82,8 +83,8 @@ impl Page {
     }
 }
 
-/// All codes with their titles, group by group, as text.
-pub fn list(pages: &[Page], width: usize) -> String {
+/// All codes with their titles, group by group, and exit codes, as text. Lines are broken where `width` is known.
+pub fn list(pages: &[Page], width: Option<usize>) -> String {
     let column = pages.iter().map(|page| page.code.len()).max().unwrap_or_default() + 2;
     let mut out = String::new();
     let mut group = "";
@@ -94,6 +95,10 @@ pub fn list(pages: &[Page], width: usize) -> String {
             let _ = writeln!(out, "{gap}{group}");
         }
         push(&mut out, &format!("  {:column$}", page.code), &page.title, width);
+    }
+    let _ = writeln!(out, "\n{} (landfall explain 137)", exits::GROUP);
+    for (code, meaning) in exits::listed() {
+        push(&mut out, &format!("  {code:column$}"), &meaning, width);
     }
     out
 }
@@ -151,15 +156,15 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// A paragraph behind `mark`, broken at spaces; further lines stand under its text.
-fn push(out: &mut String, mark: &str, text: &str, width: usize) {
+/// A paragraph behind `mark`, broken at spaces where `width` is known; further lines stand under its text.
+fn push(out: &mut String, mark: &str, text: &str, width: Option<usize>) {
     let hanging = mark.chars().count();
     let mut column = hanging;
     out.push_str(mark);
     for (index, word) in text.split(' ').enumerate() {
         let length = word.chars().count();
         if index > 0 {
-            if column + 1 + length > width {
+            if width.is_some_and(|width| column + 1 + length > width) {
                 let _ = write!(out, "\n{:hanging$}", "");
                 column = hanging;
             } else {

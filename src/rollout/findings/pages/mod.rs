@@ -2,10 +2,12 @@
 
 mod aws;
 mod env_files;
+mod exits;
 mod markdown;
 mod page;
 #[cfg(test)]
 mod tests;
 
+pub use exits::exit_code_page;
 pub use markdown::{files, list};
 pub use page::{Page, nearest_codes, page, pages, says_more};

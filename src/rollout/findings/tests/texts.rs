@@ -161,6 +161,8 @@ pub(super) fn exited(containers: &[(&str, Option<i32>, Option<&str>)]) -> Task {
     task.containers = containers
         .iter()
         .map(|(name, exit_code, reason)| Container {
+            runtime_id: None,
+            ports: Vec::new(),
             name: (*name).to_owned(),
             last_status: "STOPPED".to_owned(),
             exit_code: *exit_code,
@@ -255,7 +257,7 @@ fn exit_codes_are_explained() {
         (127, "command not found", Deterministic),
         (130, "SIGINT", Mixed),
         (134, "SIGABRT", Mixed),
-        (136, "signal 8", Mixed),
+        (136, "SIGFPE", Mixed),
         (137, "SIGKILL", Mixed),
         (139, "SIGSEGV", Mixed),
         (255, "runtime lost or exit(-1)", Mixed),

@@ -13,7 +13,7 @@ use crate::world::{
 const PLAIN: Duration = Duration::from_secs(5);
 
 impl World {
-    /// The stages that a service goes through at present, unless its update is a rolling one or goes
+    /// The stages that a service goes through at present, unless its update is a rolling one without hooks, or goes
     /// back already.
     pub(crate) fn staged(&self, index: usize) -> Option<&ServiceDeployment> {
         self.history
@@ -26,6 +26,18 @@ impl World {
     pub(crate) fn kept_revision(&self, index: usize) -> Option<String> {
         let native = self.staged(index)?.native.as_ref()?;
         native.keeps_old_tasks().then(|| native.keeps.clone())
+    }
+
+    /// Whether stages forbid to complete what is there.
+    pub(crate) fn holds_end(&self, index: usize) -> bool {
+        let native = self.staged(index).and_then(|current| current.native.as_ref());
+        native.is_some_and(|native| native.holds_end())
+    }
+
+    /// Whether both revisions run in full beside each other, whatever `maximumPercent` is.
+    pub(crate) fn runs_both(&self, index: usize) -> bool {
+        let native = self.staged(index).and_then(|current| current.native.as_ref());
+        native.is_some_and(|native| !native.rolling)
     }
 
     /// Whether stages forbid to start tasks of the new revision for now.
@@ -80,10 +92,7 @@ impl World {
         if stage == Stage::CleanUp || (stage == Stage::ScaleUp && !ready) {
             return false;
         }
-        let next = Stage::ALL.into_iter().find(|next| {
-            let skipped = *next == Stage::PreProductionTrafficShift && !native.has_hook_at(*next);
-            *next > stage && !skipped
-        });
+        let next = Stage::ALL.into_iter().find(|next| *next > stage && !native.passes_over(*next));
         if let Some(next) = next {
             self.enter_stage(index, next);
         }

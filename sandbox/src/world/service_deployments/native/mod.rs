@@ -9,6 +9,8 @@
 //!   those only, yet shows its state on service deployments of every strategy;
 //! - on a rollback all traffic goes back at once, the stage stays what it was, and `deployments[]`
 //!   shows what it shows after a rollback of a rolling update;
+//! - a rolling update with lifecycle hooks goes through RECONCILE_SERVICE, PRE_SCALE_UP, SCALE_UP, POST_SCALE_UP and
+//!   CLEAN_UP, and old tasks make room from SCALE_UP on;
 //! - a service without a load balancer goes through the same stages with the same weights.
 
 mod advance;

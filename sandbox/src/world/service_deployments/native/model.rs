@@ -85,13 +85,21 @@ pub(crate) struct Native {
     pub(crate) hooks: Vec<Hook>,
     /// The service revision that keeps running until CLEAN_UP.
     pub(crate) keeps: String,
+    /// A rolling update with lifecycle hooks.
+    pub(crate) rolling: bool,
 }
 
 impl Native {
-    /// `None` for ROLLING.
+    /// `None` for ROLLING without lifecycle hooks.
     pub(crate) fn new(settings: &Map<String, Value>, keeps: String, now: VirtualTime) -> Option<Native> {
         let configuration = settings.get("deploymentConfiguration")?;
-        let steps = steps(configuration)?;
+        let configured = list(configuration, "lifecycleHooks").to_vec();
+        let steps = steps(configuration);
+        let rolling = steps.is_none();
+        if rolling && configured.is_empty() {
+            return None;
+        }
+        let steps = steps.unwrap_or_default();
         let balancers = settings.get("loadBalancers").and_then(Value::as_array);
         let has_test_traffic = balancers
             .into_iter()
@@ -105,15 +113,32 @@ impl Native {
             production: 0.0,
             test: 0.0,
             has_test_traffic,
-            configured: list(configuration, "lifecycleHooks").to_vec(),
+            configured,
             hooks: Vec::new(),
             keeps,
+            rolling,
         })
     }
 
     /// Whether the old revision's tasks are still to be kept.
     pub(crate) fn keeps_old_tasks(&self) -> bool {
+        if self.rolling { !self.scales_up() } else { self.holds_end() }
+    }
+
+    /// Whether it may not be completed yet.
+    pub(crate) fn holds_end(&self) -> bool {
         self.stage != Some(Stage::CleanUp)
+    }
+
+    /// Whether a stage is passed over: a rolling update shifts no traffic, and PRE_PRODUCTION_TRAFFIC_SHIFT is a stage
+    /// only where a hook is configured for it.
+    pub(super) fn passes_over(&self, stage: Stage) -> bool {
+        let of_traffic = stage >= Stage::TestTrafficShift && stage < Stage::CleanUp;
+        match stage {
+            _ if self.rolling && of_traffic => true,
+            Stage::PreProductionTrafficShift => !self.has_hook_at(stage),
+            _ => false,
+        }
     }
 
     /// Whether tasks of the new revision are to run.
