@@ -15,10 +15,12 @@
 //! | [`prepare`] | what a run reads and sends before a service is touched |
 //! | [`targets`] | the repositories that get an image: looked at, and created where they are missing |
 //! | [`logins`] | which registry a reference belongs to, and how to log in there |
+//! | [`lookup`] | `${...}` in values: the environment, Terraform states, CloudFormation, Parameter Store |
 //! | [`plan`] | what would change: pure |
 //! | [`preflight`] | checks before anything is changed, one a file: pure |
 //! | [`image`] | where images come from, and pushing them to a registry |
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
+//! | [`init`] | configuration from a live service, from ecspresso, from a workflow: pure |
 //! | [`github`] | what only GitHub Actions knows |
 //! | [`task_definition`] | the JSON document: load, edit, compare |
 //! | [`service_definition`] | a service's attributes as a file, and what UpdateService would change |
@@ -44,7 +46,9 @@ pub mod error;
 pub mod event;
 pub mod github;
 pub mod image;
+pub mod init;
 pub mod logins;
+pub mod lookup;
 pub mod plan;
 pub mod preflight;
 pub mod prepare;

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Transfer};
 use crate::image::{Destination, OpenImage, Progress, Reference, Registries, push, settle, survey};
 use crate::logins::Workbench;
+use crate::lookup::{Account, Expressions};
 use crate::plan::{EnvFileFacts, ImageFacts, Prices, Snapshot, TargetGroupTimes, check_platform};
 use crate::service_definition::ServiceDefinition;
 use crate::targets::{Target, create_missing, look, open_options};
@@ -54,11 +55,13 @@ impl Prepared {
     ) -> Result<Self> {
         // Local files first: what is wrong in them needs no network to be found.
         let from_file = match &service.task_definition {
-            TaskDefinitionSource::File(path) => Some(from_file(path)?),
+            TaskDefinitionSource::File(path) => {
+                Some(from_file(path, &config.expressions, &Account::of(aws)).await?)
+            }
             TaskDefinitionSource::Live => None,
         };
         let service_definition = match &service.service_definition {
-            Some(path) => Some(service_definition(service, path)?),
+            Some(path) => Some(service_definition(service, path, &config.expressions, &Account::of(aws)).await?),
             None => None,
         };
         let prices = match &config.prices {
@@ -184,8 +187,13 @@ fn push_calls(target: &Target) -> impl Iterator<Item = String> + use<> {
 }
 
 /// The file with the service's attributes, which must be of this service.
-fn service_definition(service: &ServiceConfig, path: &Path) -> Result<ServiceDefinition> {
-    let definition = ServiceDefinition::from_file(path)?;
+async fn service_definition(
+    service: &ServiceConfig,
+    path: &Path,
+    expressions: &Expressions,
+    account: &Account,
+) -> Result<ServiceDefinition> {
+    let definition = ServiceDefinition::from_file(path, expressions, account).await?;
     let name = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
     match &definition.name {
         Some(other) if name(other) != name(&service.service) => Err(Error::usage(format!(

@@ -1,5 +1,6 @@
 //! S3: objects that are written once and never overwritten.
 
+use aws_sdk_s3::config::Region;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, Grant, PublicAccessBlockConfiguration, ServerSideEncryption};
 use aws_smithy_types::DateTime;
@@ -51,6 +52,9 @@ pub struct StoredObject {
 /// The longest env file that is read for comparing, in bytes: longer ones keep a process from starting.
 const LONGEST_READ: i64 = 4 * 1024 * 1024;
 
+/// The longest Terraform state that is read, in bytes.
+const LONGEST_STATE: i64 = 256 * 1024 * 1024;
+
 /// How often a write that met another writer is tried.
 const CONFLICTS: usize = 4;
 
@@ -72,21 +76,32 @@ impl Aws {
         }
     }
 
-    /// An object's bytes, wiped when dropped.
+    /// An env file's bytes, wiped when dropped.
     ///
     /// # Errors
     /// [`ErrorKind::Aws`], also for an object of more than 4 MiB.
     pub async fn get_object(&self, bucket: &str, key: &str) -> Result<Zeroizing<Vec<u8>>> {
-        let resource = format!("s3://{bucket}/{key}");
-        let wrong = |what: &str| Error::new(ErrorKind::Aws, format!("s3:GetObject on {resource}: {what}"));
-        let answer = self.s3.get_object().bucket(bucket).key(key).send().await;
-        let answer = answer.map_err(|error| aws_error("s3:GetObject", &resource, error))?;
-        if answer.content_length().is_none_or(|length| length > LONGEST_READ) {
-            return Err(wrong("it is too long for an env file"));
-        }
-        let body = answer.body.collect().await;
-        let body = body.map_err(|error| wrong("it broke off").source(error))?;
-        Ok(Zeroizing::new(body.to_vec()))
+        read_object(&self.s3, bucket, key, (LONGEST_READ, "an env file")).await
+    }
+
+    /// A Terraform state's bytes, wiped when dropped. Buckets of states are often in another Region than services.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Aws`], also for an object of more than 256 MiB.
+    pub async fn get_state(&self, bucket: &str, key: &str) -> Result<Zeroizing<Vec<u8>>> {
+        let head = self.s3.head_bucket().bucket(bucket).send().await;
+        let region = match &head {
+            Ok(head) => head.bucket_region().map(str::to_owned),
+            Err(error) => error
+                .raw_response()
+                .and_then(|response| response.headers().get("x-amz-bucket-region"))
+                .map(str::to_owned),
+        };
+        let elsewhere = region.filter(|region| !region.is_empty() && *region != self.region).map(|region| {
+            aws_sdk_s3::Client::from_conf(self.s3.config().to_builder().region(Region::new(region)).build())
+        });
+        let limit = (LONGEST_STATE, "a Terraform state");
+        read_object(elsewhere.as_ref().unwrap_or(&self.s3), bucket, key, limit).await
     }
 
     /// The objects whose keys begin with `prefix`.
@@ -243,6 +258,25 @@ impl Aws {
         }
         Err(aws_error("s3:PutObject", &format!("s3://{bucket}/{key}"), error))
     }
+}
+
+/// An object's bytes; `limit` is how many there may be, of what.
+async fn read_object(
+    client: &aws_sdk_s3::Client,
+    bucket: &str,
+    key: &str,
+    (longest, what): (i64, &str),
+) -> Result<Zeroizing<Vec<u8>>> {
+    let resource = format!("s3://{bucket}/{key}");
+    let wrong = |what: &str| Error::new(ErrorKind::Aws, format!("s3:GetObject on {resource}: {what}"));
+    let answer = client.get_object().bucket(bucket).key(key).send().await;
+    let answer = answer.map_err(|error| aws_error("s3:GetObject", &resource, error))?;
+    if answer.content_length().is_none_or(|length| length > longest) {
+        return Err(wrong(&format!("it is too long for {what}")));
+    }
+    let body = answer.body.collect().await;
+    let body = body.map_err(|error| wrong("it broke off").source(error))?;
+    Ok(Zeroizing::new(body.to_vec()))
 }
 
 fn timestamp(time: DateTime) -> Option<Timestamp> {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_envfile::Policy;
 
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
+use super::init_args::InitArgs;
 use super::logs_args::LogsArgs;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::{PushArgs, PushCommandArgs};
@@ -84,6 +85,8 @@ pub enum Command {
     Continue(ContinueArgs),
     /// Show what the containers of services write, or wrote last before they failed
     Logs(LogsArgs),
+    /// Write landfall.yml and definitions from a live service, from ecspresso's configuration or from a workflow
+    Init(InitArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote

@@ -3,6 +3,7 @@
 mod args;
 mod env_args;
 mod environment;
+mod init_args;
 mod interrupt;
 mod logs_args;
 mod plan_args;

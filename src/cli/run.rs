@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
+use super::init_args::InitArgs;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
 use super::plan_args::{DiffArgs, RenderArgs};
@@ -19,7 +20,7 @@ use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusA
 use super::verify_args::VerifyArgs;
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
-use crate::config::load;
+use crate::config::{Config, Need, Overrides, Reach, read_config};
 use crate::emit::{Emitter, Masks};
 use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
@@ -61,6 +62,7 @@ pub fn run() -> ExitCode {
             Command::Explain(args) => explain(args, &cli.global, &environment),
             Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Logs(args) => logs(args, &cli.global, &environment).await,
+            Command::Init(args) => init(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -78,7 +80,17 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let overrides = args.overrides(global)?;
         let request = commands::DeployRequest {
-            config: load(config_file(global).as_deref(), &overrides, &environment.variables)?,
+            config: match args.sandbox {
+                None => {
+                    configured(config_file(global).as_deref(), &overrides, environment, Need::Everything)
+                        .await?
+                }
+                Some(_) => {
+                    let reach = Reach { aws: None, need: Need::Everything };
+                    read_config(config_file(global).as_deref(), &overrides, &environment.variables, reach)
+                        .await?
+                }
+            },
             aws: aws_settings(environment),
             workbench: environment.workbench(args.push.no_cache),
             dry_run: args.dry_run,
@@ -107,7 +119,9 @@ async fn push(args: &PushCommandArgs, global: &Global, environment: &Environment
     let sinks = sinks_with(global, environment, format == Format::Json)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
         let config = match config_file(global).filter(|_| args.needs_config()) {
-            Some(path) => Some(load(Some(&path), &args.overrides(global)?, &environment.variables)?),
+            Some(path) => {
+                Some(configured(Some(&path), &args.overrides(global)?, environment, Need::Images).await?)
+            }
             None => None,
         };
         let region = global.region.clone().filter(|region| !region.is_empty());
@@ -155,7 +169,8 @@ async fn env_check(args: &EnvCheckArgs, global: &Global, environment: &Environme
                 Error::usage("there is no landfall.yml here, and no file is named")
                     .hint("Name one: landfall env check FILE.")
             })?;
-            let config = load(Some(&file), &args.overrides(global), &environment.variables)?;
+            let config =
+                configured(Some(&file), &args.overrides(global), environment, Need::EnvFiles).await?;
             let mut job = commands::EnvCheckJob::of_config(&config, args.fix)?;
             job.files.iter_mut().try_for_each(|file| args.apply(file))?;
             job
@@ -171,7 +186,13 @@ async fn env_push(args: &EnvPushArgs, global: &Global, environment: &Environment
     let format = choose(global.output, environment.terminal(global.no_color));
     let sinks = sinks_with(global, environment, format == Format::Json)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
-        let config = load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?;
+        let config = configured(
+            config_file(global).as_deref(),
+            &args.overrides(global),
+            environment,
+            Need::Everything,
+        )
+        .await?;
         let job =
             commands::EnvPushJob { config, aws: aws_settings(environment), named: args.services.clone() };
         commands::env_push(job, events, interrupt).await
@@ -190,7 +211,7 @@ async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment
         let file = config_file(global);
         let overrides = args.overrides(global, file.as_deref());
         let job = commands::EnvPullJob {
-            config: load(file.as_deref(), &overrides, &environment.variables)?,
+            config: configured(file.as_deref(), &overrides, environment, Need::Everything).await?,
             aws: aws_settings(environment),
             container: given(&args.container),
             to: args.to.clone(),
@@ -204,7 +225,13 @@ async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment
 async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::EnvDiffJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Everything,
+            )
+            .await?,
             aws: aws_settings(environment),
             container: given(&args.source.container),
             detailed_exitcode: args.detailed_exitcode,
@@ -255,7 +282,13 @@ async fn diff(args: &DiffArgs, global: &Global, environment: &Environment) -> Re
 async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::StatusJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             watch: args.watch,
         };
@@ -267,7 +300,13 @@ async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -
 async fn rollback(args: &RollbackArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::RollbackJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             to: given(&args.to),
             dry_run: args.dry_run,
@@ -280,7 +319,13 @@ async fn rollback(args: &RollbackArgs, global: &Global, environment: &Environmen
 async fn continue_paused(args: &ContinueArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::ContinueJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             action: match args.action {
                 ContinueActionArg::Continue => HookAction::Continue,
@@ -301,7 +346,13 @@ async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Re
     let sinks = open_sinks(told, global, environment, false)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
         let job = commands::LogsJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Services,
+            )
+            .await?,
             aws: aws_settings(environment),
             follow: args.follow,
             failed: args.failed,
@@ -317,7 +368,13 @@ async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Re
 async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::PruneJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Everything,
+            )
+            .await?,
             aws: aws_settings(environment),
             min_age: args.min_age()?,
             yes: args.yes,
@@ -325,6 +382,17 @@ async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> 
         commands::prune(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
+}
+
+/// The configuration, with what is needed of it looked up.
+async fn configured(
+    file: Option<&Path>,
+    overrides: &Overrides,
+    environment: &Environment,
+    need: Need,
+) -> Result<Config> {
+    let reach = Reach { aws: Some(aws_settings(environment)), need };
+    read_config(file, overrides, &environment.variables, reach).await
 }
 
 fn aws_settings(environment: &Environment) -> AwsSettings {
@@ -349,7 +417,10 @@ async fn sandbox(args: &SandboxArgs, global: &Global, environment: &Environment)
         ..Default::default()
     };
     let config = match &file {
-        Some(path) => Some(load(Some(path), &overrides, &environment.variables)?),
+        Some(path) => {
+            let reach = Reach { aws: None, need: Need::Everything };
+            Some(read_config(Some(path), &overrides, &environment.variables, reach).await?)
+        }
         None => None,
     };
     let interrupt = on_signal();
@@ -374,6 +445,27 @@ fn explain(args: &ExplainArgs, global: &Global, environment: &Environment) -> Re
     let terminal = environment.terminal(global.no_color);
     let columns = terminal.stdout_is_terminal.then(|| terminal.width.unwrap_or(80));
     print(&commands::explain(code, global.output.unwrap_or(Format::Plain), columns)?)?;
+    Ok(0)
+}
+
+async fn init(args: &InitArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let from = match (args.source(), args.live()) {
+        (Some(path), _) => commands::InitFrom::File(path),
+        (None, Some(service)) => {
+            let cluster = given(&global.cluster).ok_or_else(|| {
+                Error::usage("no cluster is named")
+                    .hint("Name the cluster of the service: --cluster CLUSTER.")
+            })?;
+            let aws = AwsSettings { region: given(&global.region), ..aws_settings(environment) };
+            commands::InitFrom::Live { aws: Box::new(aws), cluster, service }
+        }
+        (None, None) => {
+            return Err(Error::usage("nothing says what to write down")
+                .hint("Name a live service, --cluster CLUSTER --service SERVICE, or a file to convert, --from FILE."));
+        }
+    };
+    let job = commands::InitJob { from, out: args.out.clone(), force: args.force };
+    print(&commands::init(job, global.output.unwrap_or(Format::Plain)).await?)?;
     Ok(0)
 }
 

@@ -5,6 +5,7 @@ mod deploy;
 mod diff;
 mod env;
 mod explain;
+mod init;
 mod logs;
 mod prune;
 mod push;
@@ -22,6 +23,7 @@ pub use env::{
     push as env_push,
 };
 pub use explain::{explain, write_checks, write_pages};
+pub use init::{InitFrom, InitJob, init};
 pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};

@@ -16,6 +16,7 @@ use crate::emit::Emitter;
 use crate::envfile::{folder, parse_arn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, RunStarted, Verdict};
+use crate::lookup::Account;
 use crate::task_definition::from_file;
 
 /// How many calls are under way at once: DescribeTaskDefinition refills 20 a second (facts 7.1).
@@ -145,7 +146,8 @@ impl<'a> Pruning<'a> {
         let mut families: BTreeSet<String> =
             revisions.iter().filter_map(|arn| family(arn)).map(str::to_owned).collect();
         if let TaskDefinitionSource::File(path) = &service.task_definition {
-            families.insert(from_file(path)?.family().to_owned());
+            let definition = from_file(path, &self.job.config.expressions, &Account::of(&self.aws)).await?;
+            families.insert(definition.family().to_owned());
         }
         let lists = families.iter().map(|family| self.aws.active_revisions(family));
         for list in try_join_all(lists).await? {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::aws::{AwsSettings, StaticEndpoint};
 use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lookup::{Account, NOT_IN_THE_SANDBOX};
 use crate::task_definition::{TaskDefinition, from_file};
 
 /// How many tasks a service in the stand-in has.
@@ -41,7 +42,7 @@ pub async fn start_sandbox(
         .await
         .map_err(|error| Error::internal("the sandbox cannot be started").source(error))?;
     if let Some(config) = config {
-        seed(&sandbox, config)?;
+        seed(&sandbox, config).await?;
     }
     Ok(sandbox)
 }
@@ -83,22 +84,30 @@ pub fn how_to_use(sandbox: &Sandbox) -> String {
     text
 }
 
-fn seed(sandbox: &Sandbox, config: &Config) -> Result<()> {
+async fn seed(sandbox: &Sandbox, config: &Config) -> Result<()> {
     let cluster = config.cluster.rsplit('/').next().unwrap_or(&config.cluster);
     sandbox.create_cluster(cluster);
     if let Some(store) = &config.env_store {
         sandbox.create_bucket(&store.bucket).map_err(cannot_seed)?;
     }
     for service in &config.services {
-        seed_service(sandbox, cluster, service)?;
+        seed_service(sandbox, cluster, config, service).await?;
     }
     sandbox.settle().map_err(cannot_seed)
 }
 
-fn seed_service(sandbox: &Sandbox, cluster: &str, service: &ServiceConfig) -> Result<()> {
+async fn seed_service(
+    sandbox: &Sandbox,
+    cluster: &str,
+    config: &Config,
+    service: &ServiceConfig,
+) -> Result<()> {
     let name = service.service.rsplit('/').next().unwrap_or(&service.service);
     let mut definition = match &service.task_definition {
-        TaskDefinitionSource::File(path) => from_file(path)?,
+        TaskDefinitionSource::File(path) => {
+            let account = Account::none(NOT_IN_THE_SANDBOX.0, NOT_IN_THE_SANDBOX.1);
+            from_file(path, &config.expressions, &account).await?
+        }
         TaskDefinitionSource::Live => invented(name, service)?,
     };
     for container in &service.containers {

@@ -1,5 +1,7 @@
 //! `landfall.yml`: its types, and reading them with positions.
 
+use std::collections::BTreeSet;
+#[cfg(test)]
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -9,12 +11,13 @@ use serde::Deserialize;
 use serde_saphyr::{Error as YamlError, Spanned};
 
 use super::env::{EnvFiles, EnvStoreEntry, PolicyEntry};
-use super::interpolate::interpolate;
 use super::model::{OnConflict, WaitFor};
 use super::preflight::PreflightEntry;
 use super::probe::ProbeEntry;
 use super::push::ImageEntry;
+use super::tfstate::StateEntry;
 use crate::error::{Error, Result};
+use crate::lookup::{Found, Lookup, Places, Reading, Values, substitute, wanted};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,6 +33,8 @@ pub struct ConfigFile {
     pub env_store: Option<EnvStoreEntry>,
     /// What to do about lines of `.env` files that ECS reads otherwise than dotenv libraries do; default: `normalize`.
     pub env_policy: Option<PolicyEntry>,
+    /// Where `${tfstate:ADDRESS}` is looked up: a Terraform state, or a map of them by name.
+    pub tfstate: Option<StateEntry>,
     /// The services to deploy, by a name of your choice.
     pub services: IndexMap<String, ServiceEntry>,
 }
@@ -187,13 +192,28 @@ pub fn config_schema() -> Schema {
     schemars::schema_for!(ConfigFile)
 }
 
-/// Reads the text of a configuration file. `path` is only used in messages; `variables` are what
-/// `${NAME}`, `${NAME:-default}` and `${NAME:?message}` are replaced from.
+/// What of a file is needed, so that a command does not look up what it makes no use of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// All of it.
+    Everything,
+    /// The images of containers.
+    Images,
+    /// The env files of containers.
+    EnvFiles,
+    /// Which services there are, and how they are followed.
+    Services,
+}
+
+/// What stands in the place of a lookup that is not needed.
+const NOT_LOOKED_UP: &str = "not-looked-up";
+
+/// Reads the text of a configuration file, and leaves expressions as they are. `path` is only used in messages.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) with `path:line:column`, what was expected
 /// and, for an unknown key, the nearest known one.
-pub fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Result<ConfigFile> {
+pub(super) fn parse_raw(path: &Path, text: &str) -> Result<ConfigFile> {
     let mut file: ConfigFile = serde_saphyr::from_str(text).map_err(|error| yaml_error(path, &error))?;
     if file.version != 1 {
         return Err(Error::usage(format!("{}: version {} is not known", path.display(), file.version))
@@ -209,52 +229,125 @@ pub fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Re
             probe.value.written_at = Some(format!("{}:{}", path.display(), probe.referenced.line()));
         }
     }
-    for value in file.texts() {
-        *value = interpolate(value, variables).map_err(|unresolved| {
-            Error::usage(format!("{}: {}", place_of(path, text, &unresolved.expression), unresolved.message))
-                .hint(unresolved.hint)
-        })?;
-    }
+    Ok(file)
+}
+
+/// Reads a file whose expressions are variables alone.
+///
+/// # Errors
+/// As [`parse_raw`], and for what cannot be replaced.
+#[cfg(test)]
+pub(crate) fn parse(path: &Path, text: &str, variables: &HashMap<String, String>) -> Result<ConfigFile> {
+    let mut file = parse_raw(path, text)?;
+    let values = Values { variables, found: &Found::new() };
+    file.first_texts().try_for_each(|value| replace(value, path, text, values))?;
+    file.replace(path, text, values)?;
     Ok(file)
 }
 
 impl ConfigFile {
-    /// Every text in which expressions are replaced.
+    /// The lookups in what is needed of these services, by key; all of them where none is named.
+    pub(super) fn wanted(&mut self, need: Need, only: &[String]) -> BTreeSet<Lookup> {
+        let keys = self.container_names(only).flat_map(|name| wanted(name, Reading::Value));
+        let mut all: BTreeSet<Lookup> = keys.collect();
+        all.extend(self.needed(need, only).flat_map(|text| wanted(text, Reading::Value)));
+        all
+    }
+
+    /// The keys of `containers`, which are names and may have expressions.
+    fn container_names(&self, only: &[String]) -> impl Iterator<Item = &String> {
+        let chosen = self.services.iter().filter(move |(key, _)| only.is_empty() || only.contains(key));
+        chosen.flat_map(|(_, entry)| entry.containers.keys())
+    }
+
+    /// Adds what is not needed to what was found.
+    pub(super) fn leave_out(&mut self, found: &mut Found) {
+        for lookup in self.wanted(Need::Everything, &[]) {
+            found.entry(lookup).or_insert_with(|| Ok(NOT_LOOKED_UP.to_owned()));
+        }
+    }
+
+    /// Replaces every expression but those of the first texts.
+    ///
+    /// # Errors
+    /// For the first that cannot be replaced, with `path:line:column`.
+    pub(super) fn replace(&mut self, path: &Path, text: &str, values: Values<'_>) -> Result<()> {
+        self.texts().try_for_each(|value| replace(value, path, text, values))?;
+        for entry in self.services.values_mut() {
+            let mut containers = IndexMap::with_capacity(entry.containers.len());
+            for (mut name, container) in std::mem::take(&mut entry.containers) {
+                replace(&mut name, path, text, values)?;
+                if containers.contains_key(&name) {
+                    return Err(Error::usage(format!(
+                        "{}: the container {name} stands there twice",
+                        path.display()
+                    ))
+                    .hint("Two keys of `containers` have become the same name; keep one of them."));
+                }
+                containers.insert(name, container);
+            }
+            entry.containers = containers;
+        }
+        Ok(())
+    }
+
+    /// The Terraform states and the Region, which decide where the rest is looked up.
+    pub(super) fn first_texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self { region, tfstate, .. } = self;
+        let states = tfstate.as_mut().map(StateEntry::texts);
+        region.iter_mut().chain(states.into_iter().flatten())
+    }
+
+    /// Every text but the first ones in which expressions are replaced.
     fn texts(&mut self) -> impl Iterator<Item = &mut String> {
-        let Self { region, cluster, env_store, services, .. } = self;
-        let store = env_store.as_mut().map(|store| store.texts());
-        [region, cluster]
+        self.needed(Need::Everything, &[])
+    }
+
+    fn needed(&mut self, need: Need, only: &[String]) -> impl Iterator<Item = &mut String> {
+        let Self { cluster, env_store, services, .. } = self;
+        let everything = need == Need::Everything;
+        let store = env_store.as_mut().filter(|_| everything).map(|store| store.texts());
+        let cluster = cluster.as_mut().filter(|_| everything || need == Need::Services);
+        let chosen = services.iter_mut().filter(move |(key, _)| only.is_empty() || only.contains(key));
+        cluster
             .into_iter()
-            .flatten()
             .chain(store.into_iter().flatten())
-            .chain(services.values_mut().flat_map(service_texts))
+            .chain(chosen.flat_map(move |(_, entry)| service_texts(entry, need)))
     }
 }
 
-fn service_texts(entry: &mut ServiceEntry) -> impl Iterator<Item = &mut String> {
+/// Replaces the expressions of one text of a file.
+///
+/// # Errors
+/// With `path:line:column`.
+pub(super) fn replace(value: &mut String, path: &Path, text: &str, values: Values<'_>) -> Result<()> {
+    *value = substitute(value, Reading::Value, values).map_err(|unresolved| {
+        let place = Places::of_yaml(path, text).of(&unresolved.expression);
+        unresolved.into_error(&place)
+    })?;
+    Ok(())
+}
+
+fn service_texts(entry: &mut ServiceEntry, need: Need) -> impl Iterator<Item = &mut String> {
     let ServiceEntry { service, task_definition, service_definition, wait, containers, probe, .. } = entry;
-    let own = [service, task_definition, service_definition, &mut wait.timeout, &mut wait.stall_timeout];
-    let probe = probe.iter_mut().flat_map(|probe| probe.value.texts());
-    own.into_iter().flatten().chain(probe).chain(containers.values_mut().flat_map(container_texts))
+    let (all, followed) = (need == Need::Everything, matches!(need, Need::Everything | Need::Services));
+    let definitions = [task_definition, service_definition].into_iter().flatten().filter(move |_| all);
+    let service = service.as_mut().filter(|_| followed);
+    let own = [&mut wait.timeout, &mut wait.stall_timeout].into_iter().flatten();
+    let probe = probe.iter_mut().filter(move |_| followed).flat_map(|probe| probe.value.texts());
+    let containers = containers.values_mut().flat_map(move |container| container_texts(container, need));
+    service.into_iter().chain(definitions).chain(own).chain(probe).chain(containers)
 }
 
-fn container_texts(entry: &mut ContainerEntry) -> impl Iterator<Item = &mut String> {
+fn container_texts(entry: &mut ContainerEntry, need: Need) -> impl Iterator<Item = &mut String> {
     let ContainerEntry { image, env_file, environment, secrets } = entry;
-    let image = image.as_mut().map(ImageEntry::texts).unwrap_or_default();
-    let environment = environment.values_mut().map(|scalar| &mut scalar.0);
-    image.into_iter().chain(env_file.texts()).chain(environment).chain(secrets.values_mut())
-}
-
-/// `path:line` of the first line on which an expression stands outside a comment.
-fn place_of(path: &Path, text: &str, expression: &str) -> String {
-    let outside_comment = |line: &str| {
-        let comment = line.find(" #").unwrap_or(line.len());
-        !line.trim_start().starts_with('#') && line.find(expression).is_some_and(|at| at < comment)
-    };
-    match text.lines().position(outside_comment) {
-        Some(index) => format!("{}:{}", path.display(), index + 1),
-        None => path.display().to_string(),
-    }
+    let all = need == Need::Everything;
+    let image = image.as_mut().filter(|_| all || need == Need::Images);
+    let image = image.map(ImageEntry::texts).unwrap_or_default();
+    let files = env_file.texts().filter(move |_| all || need == Need::EnvFiles);
+    let environment = environment.values_mut().filter(move |_| all).map(|scalar| &mut scalar.0);
+    let secrets = secrets.values_mut().filter(move |_| all);
+    image.into_iter().chain(files).chain(environment).chain(secrets)
 }
 
 fn refuse_reserved(path: &Path, entry: &ServiceEntry) -> Result<()> {
@@ -364,6 +457,17 @@ mod tests {
         let text = "version: 1\n# ${NOT_READ}\ncluster: ${STAGE}-${TIER:-one}\nservices: { api: {} }\n";
         let file = read(text, &[("STAGE", "prod: [x]")]).unwrap();
         assert_eq!(file.cluster.as_deref(), Some("prod: [x]-one"));
+    }
+
+    #[test]
+    fn a_container_may_be_named_by_a_variable() {
+        let text =
+            "version: 1\ncluster: c\nservices:\n  api:\n    containers:\n      ${NAME}: {}\n      b: {}\n";
+        let file = read(text, &[("NAME", "a")]).unwrap();
+        let names: Vec<&String> = file.services["api"].containers.keys().collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(refusal(text).starts_with("landfall.yml:6:7: the environment variable `NAME` is not set"));
+        assert!(read(text, &[("NAME", "b")]).unwrap_err().to_string().contains("b stands there twice"));
     }
 
     #[test]

@@ -1,23 +1,25 @@
 //! File, environment and flags become one typed, validated [`Config`].
 //!
 //! `file` reads `landfall.yml` (positions, `${NAME}`, unknown keys), `merge` lays flags over it,
-//! `push` is the image of a container in the file, `probe` the requests of a service, `env` its env files and where they are stored, `model` is the result that the rest of the program
+//! `tfstate` names Terraform states, `push` is the image of a container in the file, `probe` the requests of a service, `env` its env files and where they are stored, `model` is the result that the rest of the program
 //! works with.
 
 mod env;
 mod file;
-mod interpolate;
 mod merge;
 mod model;
 mod preflight;
 mod probe;
 mod push;
+mod tfstate;
 mod values;
 
 pub use env::{PolicyEntry, code as env_code};
+#[cfg(test)]
+pub(crate) use file::parse;
 pub(crate) use file::yaml_error;
-pub use file::{ConfigFile, config_schema, parse};
-pub use merge::{Overrides, load};
+pub use file::{ConfigFile, Need, config_schema};
+pub use merge::{Overrides, Reach, load, read_config};
 pub use model::{
     Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, OnConflict, PushConfig, PushRequest,
     ServiceConfig, TaskDefinitionSource, WaitFor,

@@ -11,6 +11,7 @@ use super::probe::ProbeConfig;
 use crate::aws::{Encryption, RepositoryOptions};
 use crate::error::{Error, Result};
 use crate::image::{Compression, Reference, Source};
+use crate::lookup::Expressions;
 use crate::secret::Secret;
 
 /// Everything that a run is asked to do.
@@ -26,6 +27,8 @@ pub struct Config {
     pub prices: Option<PathBuf>,
     /// In the order of the file; never empty.
     pub services: Vec<ServiceConfig>,
+    /// What the expressions in task-definition files are replaced from.
+    pub expressions: Expressions,
 }
 
 /// An S3 bucket and a prefix in it.

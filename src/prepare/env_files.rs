@@ -12,6 +12,7 @@ use crate::emit::Emitter;
 use crate::envfile::{self, Content, LocalEnvFile, StoreKey, check_bucket, parse_arn};
 use crate::error::{Error, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
+use crate::lookup::Account;
 use crate::plan::EnvFileFacts;
 use crate::task_definition::{TaskDefinition, from_file};
 
@@ -39,7 +40,9 @@ pub async fn gather_env_files(
     events: &Emitter,
 ) -> Result<Vec<EnvFileFacts>> {
     let mut base = match &service.task_definition {
-        TaskDefinitionSource::File(path) => Some(from_file(path)?),
+        TaskDefinitionSource::File(path) => {
+            Some(from_file(path, &config.expressions, &Account::of(aws)).await?)
+        }
         TaskDefinitionSource::Live => None,
     };
     let files = read_env_files(config, service, events)?;

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::lookup::{Account, Expressions};
+use crate::shape::Document;
 use crate::task_definition::read_document;
 
 /// What DescribeServices adds and neither CreateService nor UpdateService takes, and what is said elsewhere: cluster,
@@ -97,13 +99,12 @@ impl ServiceDefinition {
         Ok(Self { name, attributes: document })
     }
 
-    /// Reads a JSON or YAML file; YAML by the endings `.yml` and `.yaml`.
+    /// Reads a JSON or YAML file, YAML by the endings `.yml` and `.yaml`, and replaces the expressions in it.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and, where the syntax is wrong, line and
-    /// column.
-    pub fn from_file(path: &Path) -> Result<Self> {
-        let value = read_document(path, "service definition", "service_definition")?;
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and, where it is wrong, line and column.
+    pub async fn from_file(path: &Path, expressions: &Expressions, account: &Account) -> Result<Self> {
+        let value = read_document(path, Document::Service, expressions, account).await?;
         Self::from_value(value).map_err(|error| {
             let hint = error.hint_text().unwrap_or_default().to_owned();
             Error::usage(format!("{}: {error}", path.display())).hint(hint)

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::place::{Place, Source, Step};
 use super::placeholder::placeholder;
 use super::table::{Shape, named};
+use crate::error::Error;
 
 /// What a document is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,18 @@ pub struct Remark {
     pub place: Option<Place>,
     /// What is wrong, for a person. It repeats no value but placeholders and names of fields.
     pub message: String,
+}
+
+impl Remark {
+    /// The same as an error of the file.
+    pub fn into_error(self, path: &Path) -> Error {
+        let hint = match self.trouble {
+            Trouble::Placeholder => "Write the value there, or ${NAME} for a variable of the environment.",
+            Trouble::Missing => "AWS refuses the document without it.",
+            _ => "Correct it: AWS refuses the document as it is.",
+        };
+        Error::usage(format!("{}:{self}", path.display())).hint(hint)
+    }
 }
 
 impl fmt::Display for Remark {

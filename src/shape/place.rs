@@ -56,6 +56,11 @@ impl Source {
         &self.path
     }
 
+    /// Whether it is read as YAML.
+    pub fn is_yaml(&self) -> bool {
+        self.is_yaml
+    }
+
     /// What is in it.
     ///
     /// # Errors

@@ -5,45 +5,63 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::document::TaskDefinition;
-use crate::config::yaml_error;
 use crate::error::{Error, Result};
+use crate::lookup::{Account, Expressions, Places, substitute_document, wanted_by_document};
+use crate::shape::{Document, Source, check};
 
-/// Reads a JSON or YAML file; YAML by the endings `.yml` and `.yaml`.
+/// Reads a JSON or YAML file, YAML by the endings `.yml` and `.yaml`, and replaces the expressions in it.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and, where the syntax is
-/// wrong, line and column.
-pub fn from_file(path: &Path) -> Result<TaskDefinition> {
-    as_task_definition(path, read_document(path, "task definition", "task_definition")?)
+/// wrong or an expression cannot be replaced, line and column; likewise where AWS would refuse the form of the document.
+pub async fn from_file(path: &Path, expressions: &Expressions, account: &Account) -> Result<TaskDefinition> {
+    let kind = Document::TaskDefinition;
+    let value = read_document(path, kind, expressions, account).await?;
+    as_task_definition(path, value)
 }
 
-/// Reads a document of AWS: JSON, or YAML by the endings `.yml` and `.yaml`. `what` it is and the `key` that names it
-/// are for messages.
+/// Reads a document of AWS, JSON or YAML, and replaces the expressions in it.
 ///
 /// # Errors
 /// As [`from_file`].
-pub fn read_document(path: &Path, what: &str, key: &str) -> Result<Value> {
+pub async fn read_document(
+    path: &Path,
+    kind: Document,
+    expressions: &Expressions,
+    account: &Account,
+) -> Result<Value> {
+    let (what, key) = match kind {
+        Document::TaskDefinition => ("task definition", "task_definition"),
+        Document::Service => ("service definition", "service_definition"),
+    };
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::usage(format!("cannot read the {what} {}", path.display()))
             .source(error)
             .hint(format!("Correct `{key}`, or remove it to start from what the service has."))
     })?;
-    parse(path, &text)
+    parse(path, &text, kind, expressions, account).await
 }
 
-fn parse(path: &Path, text: &str) -> Result<Value> {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    if matches!(ending, "yml" | "yaml") {
-        return serde_saphyr::from_str(text).map_err(|error| yaml_error(path, &error));
+async fn parse(
+    path: &Path,
+    text: &str,
+    kind: Document,
+    expressions: &Expressions,
+    account: &Account,
+) -> Result<Value> {
+    let source = Source::new(path, text);
+    let mut value = source.value()?;
+    let found = expressions.find(wanted_by_document(&value), account).await;
+    substitute_document(&mut value, expressions.values(&found)).map_err(|(index, unresolved)| {
+        let places =
+            if source.is_yaml() { Places::of_yaml(path, text) } else { Places::of_json(path, text) };
+        let place = places.of_value(index, &unresolved.expression);
+        unresolved.into_error(&place)
+    })?;
+    match check(&source, &value, kind).into_iter().find(|remark| remark.trouble.is_error()) {
+        None => Ok(value),
+        Some(remark) => Err(remark.into_error(path)),
     }
-    // Editors on Windows put a byte-order mark in front, which JSON does not allow.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str(text).map_err(|error| {
-        let full = error.to_string();
-        let what = full.split(" at line ").next().unwrap_or(&full).to_owned();
-        Error::usage(format!("{}:{}:{}: {what}", path.display(), error.line(), error.column()))
-            .hint("The file must be JSON as the AWS CLI takes it (or YAML, named .yml).")
-    })
 }
 
 fn as_task_definition(path: &Path, value: Value) -> Result<TaskDefinition> {
@@ -55,10 +73,36 @@ fn as_task_definition(path: &Path, value: Value) -> Result<TaskDefinition> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::lookup::StateSources;
 
     fn from_text(path: &Path, text: &str) -> Result<TaskDefinition> {
-        as_task_definition(path, parse(path, text)?)
+        let variables = HashMap::from([("TAG".to_owned(), "a\"b".to_owned())]);
+        let expressions = Expressions::new(variables, StateSources::default());
+        let account = Account::none("no AWS here", "");
+        let value = parse(path, text, Document::TaskDefinition, &expressions, &account);
+        as_task_definition(path, value.now_or_never().unwrap()?)
+    }
+
+    #[test]
+    fn expressions_are_replaced_in_both_and_what_is_not_set_has_its_place() {
+        let json = "{\"family\": \"web\",\n \"containerDefinitions\": [{\"name\": \"app\", \"image\": \"x:${TAG}\",\n \"command\": [\"sh\", \"-c\", \"echo ${HOME}\"],\n \"user\": \"é${HOME}\"}]}";
+        let error = from_text(Path::new("t.json"), json).unwrap_err().to_string();
+        assert_eq!(error, "t.json:4:12: the environment variable `HOME` is not set");
+        let document = from_text(Path::new("t.json"), &json.replace("é${HOME}", "$${HOME}")).unwrap();
+        let app = document.container("app").unwrap();
+        assert_eq!((app["image"].as_str(), app["user"].as_str()), (Some("x:a\"b"), Some("${HOME}")));
+        assert_eq!(app["command"][2], "echo ${HOME}");
+        let yaml = "family: web\ncontainerDefinitions:\n  - name: app # ${HOME}\n    command: [bash, -c, '${HOME}']\n    image: \"x:${HOME}\"\n";
+        let error = from_text(Path::new("t.yml"), yaml).unwrap_err().to_string();
+        assert_eq!(error, "t.yml:5:15: the environment variable `HOME` is not set");
+        let yaml = yaml.replace("${HOME}\"", "${ssm:/x}\"");
+        let error = from_text(Path::new("t.yml"), &yaml).unwrap_err().to_string();
+        assert_eq!(error, "t.yml:5:15: no AWS here");
     }
 
     #[test]
@@ -76,6 +120,6 @@ mod tests {
         let error = from_text(Path::new("t.yaml"), "family: web\n  bad: x\n").unwrap_err().to_string();
         assert!(error.starts_with("t.yaml:2:"), "{error}");
         let error = from_text(Path::new("t.json"), "{}").unwrap_err().to_string();
-        assert_eq!(error, "t.json: `family` is missing");
+        assert_eq!(error, "t.json:1:1: `containerDefinitions` is missing [missing-field]");
     }
 }

@@ -20,8 +20,10 @@ mod env_lifecycle;
 mod env_store;
 mod explain;
 mod images;
+mod init;
 mod kinds;
 mod logs;
+mod lookups;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
