@@ -290,7 +290,7 @@ mod tests {
     fn a_value_is_found_in_json_and_in_yaml() {
         let json = "\u{feff}{\n  \"family\": \"ä\", \"list\": [\n\t{\"a\": 1},\n    {\"é\": \"ü\", \"name\": true}]\n}";
         let name = [key("list"), Step::Index(1), key("name")];
-        assert_eq!(place("t.json", json, &name), "4:23");
+        assert_eq!(place("t.json", json, &name), "4:24");
         assert_eq!(place("t.json", json, &[]), "1:1");
         let beyond = [key("list"), Step::Index(1), key("none"), key("more")];
         assert_eq!(place("t.json", json, &beyond), "4:5");

@@ -26,7 +26,7 @@ fn angles(text: &str) -> Option<&str> {
     let found = between(text, "<", ">")?;
     let inner = &found[1..found.len() - 1];
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ' ' | '.');
-    (!inner.is_empty() && inner.chars().all(is_name)).then_some(found)
+    (!inner.is_empty() && inner.trim() == inner && inner.chars().all(is_name)).then_some(found)
 }
 
 /// `$NAME` and `${NAME}` that nothing has replaced.
