@@ -183,7 +183,6 @@ pub async fn deploy_all(
     services: &[String],
     interrupt: &CancellationToken,
 ) -> Ended {
-    let began = Instant::now();
     let mut config = config(Overrides {
         environment: vec![("RELEASE".to_owned(), Secret::new(plan.release.clone()))],
         wait_for: Some(plan.wait_for),
