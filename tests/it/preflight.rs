@@ -292,7 +292,8 @@ async fn what_may_not_be_read_is_not_checked_and_refuses_nothing() {
     for code in ["no-route-to-ecr", "roles-assumable", "caller-pass-role", "parameters-exist"] {
         assert_eq!(result_of(&ran, code), "not_checked", "{code}");
     }
-    let wanted = &ran.report()["services"][0]["preflight"]["permissions"];
+    let report = ran.report();
+    let wanted = &report["services"][0]["preflight"]["permissions"];
     assert_eq!(
         *wanted,
         json!(["ec2:DescribeSubnets", "iam:GetRole", "iam:SimulatePrincipalPolicy", "ssm:GetParameters"])
