@@ -11,8 +11,9 @@ use backon::{ExponentialBuilder, Retryable};
 use serde_json::{Map, Value, json};
 
 use super::clients::Aws;
-use super::ecs::{LiveService, live_service};
+use super::ecs::live_service;
 use super::error::aws_error;
+use super::live::LiveService;
 use super::raw::replace_body;
 use crate::error::{Error, ErrorKind, Result};
 

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::batch::Batch;
 use super::clients::Aws;
-use super::ecs::{LiveService, SERVICES_PER_CALL, TASKS_PER_CALL};
+use super::ecs::{SERVICES_PER_CALL, TASKS_PER_CALL};
+use super::live::LiveService;
 use crate::error::Result;
 use crate::rollout::{TargetGroupHealth, Task};
 

@@ -91,7 +91,8 @@ fn section<'a>(
     lines.push(Line::new().text(title));
     let width =
         found.iter().map(|(one, _)| Line::new().text(&short_path(&one.path)).width()).max().unwrap_or(0);
-    let width = width.min(44);
+    // At a narrow terminal a long path has its value below it.
+    let width = width.min(style.width.map_or(44, |columns| (columns / 2).saturating_sub(6)).min(44));
     for (difference, note) in found {
         let (sign, tone) = match difference.kind {
             DifferenceKind::Added => ("+", Tone::Good),
@@ -114,7 +115,8 @@ fn values(line: Line, difference: &Difference, style: Style) -> Line {
         return line.tone(Tone::Dim, "the value is not shown");
     }
     let short = |value: &Option<String>| {
-        let text = shorten_arns(value.as_deref().unwrap_or_default());
+        // Of a volume there may be only the name.
+        let text = shorten_arns(value.as_deref().filter(|text| *text != "{}").unwrap_or_default());
         Line::new().text(&text).truncate(VALUE, style)
     };
     let (before, after) = (short(&difference.before), short(&difference.after));

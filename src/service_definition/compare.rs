@@ -297,6 +297,8 @@ mod tests {
                 ("networkConfiguration.awsvpcConfiguration.subnets", true),
             ]
         );
+        let percent = &update.changes[2].difference;
+        assert_eq!((percent.before.as_deref(), percent.after.as_deref()), (Some("100"), Some("50")));
         assert_eq!(Value::Object(update.set.clone()), file);
         assert_eq!(update.undo["healthCheckGracePeriodSeconds"], 0);
         assert_eq!(update.undo["networkConfiguration"], live()["networkConfiguration"]);

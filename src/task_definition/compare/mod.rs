@@ -26,8 +26,11 @@ pub fn differences(current: &TaskDefinition, wanted: &TaskDefinition) -> Vec<Dif
 /// How an attribute of a service differs. `null` stands for one that is not set.
 pub fn attribute_differences(name: &str, current: &Value, wanted: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
-    let mut path = vec![Step::Field(name.to_owned())];
-    compare(&mut path, &normal_attribute(name, current), &normal_attribute(name, wanted), &mut found);
+    let (before, after) = (normal_attribute(name, current), normal_attribute(name, wanted));
+    let says_nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
+    if !says_nothing(&before) || !says_nothing(&after) {
+        compare(&mut vec![Step::Field(name.to_owned())], &before, &after, &mut found);
+    }
     found
 }
 

@@ -116,11 +116,11 @@ pub(super) fn normal(definition: &TaskDefinition) -> Value {
     value
 }
 
-/// The normal form of an attribute of a service: null where it says nothing.
+/// The normal form of an attribute of a service: null or an empty object where it says nothing.
 pub(super) fn normal_attribute(name: &str, value: &Value) -> Value {
     let mut value = value.clone();
     drop_empty("", &mut value);
-    if is_empty(&value) || value == json!(false) {
+    if value == json!([]) || value == json!(false) {
         return Value::Null;
     }
     name_items(name, &mut value);
