@@ -1,6 +1,6 @@
 //! File, environment and flags become one typed, validated [`Config`].
 //!
-//! `file` reads `landfall.yml` (positions, `${NAME}`, unknown keys), `merge` lays flags over it,
+//! `read` tells the whole way; `file` is `landfall.yml` (positions, unknown keys), `texts` its expressions, `merge` lays flags over it,
 //! `tfstate` names Terraform states, `push` is the image of a container in the file, `probe` the requests of a service, `env` its env files and where they are stored, `model` is the result that the rest of the program
 //! works with.
 
@@ -11,6 +11,8 @@ mod model;
 mod preflight;
 mod probe;
 mod push;
+mod read;
+mod texts;
 mod tfstate;
 mod values;
 
@@ -18,11 +20,13 @@ pub use env::{PolicyEntry, code as env_code};
 #[cfg(test)]
 pub(crate) use file::parse;
 pub(crate) use file::yaml_error;
-pub use file::{ConfigFile, Need, config_schema};
-pub use merge::{Overrides, Reach, load, read_config};
+pub use file::{ConfigFile, config_schema};
+pub use merge::Overrides;
 pub use model::{
     Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, OnConflict, PushConfig, PushRequest,
     ServiceConfig, TaskDefinitionSource, WaitFor,
 };
 pub use probe::{ProbeConfig, ProbeOverrides, ProbeUrl};
 pub use push::PushOverrides;
+pub use read::{Reach, load, read_config};
+pub use texts::Need;

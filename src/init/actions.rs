@@ -162,11 +162,11 @@ impl Scope {
         }
         if let Some((first, default)) = inner.split_once("||") {
             let mut value = self.expression(first.trim(), depth);
-            if let (Some(default), Some(name)) = (literal(default), one_variable(&value.text)) {
-                if !default.contains('}') {
-                    value.text = format!("${{{name}:-{default}}}");
-                    return value;
-                }
+            if let (Some(default), Some(name)) = (literal(default), one_variable(&value.text))
+                && !default.contains('}')
+            {
+                value.text = format!("${{{name}:-{default}}}");
+                return value;
             }
             return self.unknown(inner, &as_variable(first));
         }

@@ -208,11 +208,11 @@ fn definition((name, text): &(String, String), to: &str, notes: &mut Vec<Note>) 
         return Ok(Draft { name: to, text: finish(&converted.text, Reading::Value) });
     };
     map_texts(&mut document, &mut finish);
-    if to == TASK_DEFINITION {
-        if let Ok(definition) = TaskDefinition::from_value(document.clone()) {
-            credentials(&definition, notes);
-            document = definition.to_value();
-        }
+    if to == TASK_DEFINITION
+        && let Ok(definition) = TaskDefinition::from_value(document.clone())
+    {
+        credentials(&definition, notes);
+        document = definition.to_value();
     }
     Ok(Draft { name: to.to_owned(), text: json_file(&document) })
 }

@@ -155,7 +155,7 @@ impl Finder {
                     }
                 }
                 Some(DEPLOY) => self.deploy(step, line, name, &region, &mut rendered, scope),
-                Some(docker) if docker == "docker/build-push-action" => {
+                Some("docker/build-push-action") => {
                     if let (Some(id), Some(tags)) = (&step.id, self.text(step, "tags", scope)) {
                         let first = tags.split([',', '\n']).map(str::trim).find(|tag| !tag.is_empty());
                         scope.output(id, "imageid", first.unwrap_or_default());

@@ -55,10 +55,10 @@ pub(super) enum Address {
 pub(super) fn parse(text: &str) -> Result<Address, String> {
     let steps = steps(text)?;
     let mut rest = steps.as_slice();
-    if let [Step::Name(first), Step::Name(name), path @ ..] = rest {
-        if first == "output" {
-            return Ok(Address::Output { name: name.clone(), path: path.to_vec() });
-        }
+    if let [Step::Name(first), Step::Name(name), path @ ..] = rest
+        && first == "output"
+    {
+        return Ok(Address::Output { name: name.clone(), path: path.to_vec() });
     }
     let mut module = String::new();
     while let [Step::Name(word), Step::Name(name), after @ ..] = rest {

@@ -121,15 +121,17 @@ const BOOLEANS: [&str; 13] = [
 fn typed(key: Key<'_>, whole: bool, text: String) -> Value {
     let Key { name, in_container } = key;
     let is_number = NUMBERS.contains(&name) || (in_container && matches!(name, "cpu" | "memory"));
-    if whole && is_number {
-        if let Ok(number) = text.trim().parse::<i64>() {
-            return Value::from(number);
-        }
+    if whole
+        && is_number
+        && let Ok(number) = text.trim().parse::<i64>()
+    {
+        return Value::from(number);
     }
-    if whole && BOOLEANS.contains(&name) {
-        if let Ok(value) = text.trim().parse::<bool>() {
-            return Value::from(value);
-        }
+    if whole
+        && BOOLEANS.contains(&name)
+        && let Ok(value) = text.trim().parse::<bool>()
+    {
+        return Value::from(value);
     }
     Value::String(text)
 }

@@ -3,16 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landfall::shape::{Document, Source, check};
 use landfall::task_definition::TaskDefinition;
 
 use crate::support::root;
 
+/// A folder of the corpus: beside the repository, or where `LANDFALL_CORPUS` says.
+pub fn corpus_folder(name: &str) -> PathBuf {
+    std::env::var_os("LANDFALL_CORPUS")
+        .map_or_else(|| root().join("../shared/corpus"), PathBuf::from)
+        .join(name)
+}
+
 /// The files of a folder by their number. Nothing where the corpus is not there, which is said.
 pub fn corpus(folder: &str) -> BTreeMap<String, (String, String)> {
-    let folder = root().join("../shared/corpus").join(folder);
+    let folder = corpus_folder(folder);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         println!("the corpus is not beside the repository: nothing was compared");
         return BTreeMap::new();

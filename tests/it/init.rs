@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use landfall_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
+use crate::corpus::corpus_folder;
 use crate::stage::{definition, lay_over, seeded_image, serve};
-use crate::support::{Landfall, Ran, root, writes};
+use crate::support::{Landfall, Ran, writes};
 
 /// A sandbox that serves `web`, whose only container has these fields as well.
 async fn served(container: Value, more: &Value) -> Sandbox {
@@ -181,28 +182,16 @@ services:
     }
 }
 
-/// The workflows that were collected beside the repository; nothing of them is in it.
-fn corpus() -> Option<PathBuf> {
-    let folder = match std::env::var_os("LANDFALL_CORPUS") {
-        Some(folder) => PathBuf::from(folder),
-        None => root().join("../shared/corpus"),
-    };
-    let workflows = folder.join("workflows");
-    if workflows.is_dir() {
-        return Some(workflows);
-    }
-    println!(
-        "the corpus is not beside the repository: no workflow was converted (LANDFALL_CORPUS may name it)"
-    );
-    None
-}
-
 /// A converted workflow *plans* when, with a value for each variable and a task definition where it names a file, a dry
 /// run against a stand-in that has its services gets through the plan: cluster, service, Region, image references, names
 /// of containers and all else that a plan is made from are there and can be read.
 #[test]
 fn four_of_five_workflows_that_use_the_official_action_become_a_configuration_that_plans() {
-    let Some(folder) = corpus() else { return };
+    let folder = corpus_folder("workflows");
+    if !folder.is_dir() {
+        println!("the corpus is not beside the repository: no workflow was converted");
+        return;
+    }
     let mut all = 0;
     let mut refused = Vec::new();
     let mut files: Vec<PathBuf> =
