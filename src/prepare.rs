@@ -61,7 +61,9 @@ impl Prepared {
             TaskDefinitionSource::Live => None,
         };
         let service_definition = match &service.service_definition {
-            Some(path) => Some(service_definition(service, path, &config.expressions, &Account::of(aws)).await?),
+            Some(path) => {
+                Some(service_definition(service, path, &config.expressions, &Account::of(aws)).await?)
+            }
             None => None,
         };
         let prices = match &config.prices {
@@ -221,7 +223,7 @@ async fn target_group_times(aws: &Aws, live: &LiveService) -> Vec<TargetGroupTim
         return Vec::new();
     };
     let delays: HashMap<&String, Option<u64>> =
-        arns.iter().zip(delays.into_iter().map(|delay| delay.ok().flatten())).collect();
+        arns.iter().zip(delays.iter().map(|delay| delay.get().copied().map(u64::from))).collect();
     let times = settings.iter().map(|(arn, check)| TargetGroupTimes {
         interval: u64::from(check.interval),
         healthy_threshold: u64::from(check.healthy_threshold),

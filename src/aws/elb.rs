@@ -48,22 +48,6 @@ impl Aws {
             })?;
         Ok(asked.target_groups.unwrap_or_default().into_iter().filter_map(health_check).collect())
     }
-
-    /// How long a target drains that is taken away from a target group, in seconds (facts 3.5); `None` where AWS does
-    /// not say.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Aws`](crate::error::ErrorKind::Aws); the permission may be missing.
-    pub async fn deregistration_delay(&self, target_group: &str) -> Result<Option<u64>> {
-        let call = self.elb.describe_target_group_attributes().target_group_arn(target_group);
-        let answer = call.send().await.map_err(|error| {
-            aws_error("elasticloadbalancing:DescribeTargetGroupAttributes", target_group, error)
-        })?;
-        let mut attributes = answer.attributes.unwrap_or_default().into_iter();
-        let delay = attributes
-            .find(|attribute| attribute.key.as_deref() == Some("deregistration_delay.timeout_seconds"));
-        Ok(delay.and_then(|attribute| attribute.value?.parse().ok()))
-    }
 }
 
 /// None where the target group does not check at all.

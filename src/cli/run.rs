@@ -105,7 +105,13 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
 async fn verify(args: &VerifyArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::VerifyJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global)?, &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global)?,
+                environment,
+                Need::Everything,
+            )
+            .await?,
             aws: aws_settings(environment),
             workbench: environment.workbench(args.push.no_cache),
         };
@@ -247,7 +253,13 @@ async fn render(args: &RenderArgs, global: &Global, environment: &Environment) -
     let sinks = sinks_with(global, environment, false)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
         let job = commands::RenderJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Everything,
+            )
+            .await?,
             aws: aws_settings(environment),
             workbench: environment.workbench(false),
             show_values: args.show_values,
@@ -267,7 +279,13 @@ async fn render(args: &RenderArgs, global: &Global, environment: &Environment) -
 async fn diff(args: &DiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::DiffJob {
-            config: load(config_file(global).as_deref(), &args.overrides(global), &environment.variables)?,
+            config: configured(
+                config_file(global).as_deref(),
+                &args.overrides(global),
+                environment,
+                Need::Everything,
+            )
+            .await?,
             aws: aws_settings(environment),
             workbench: environment.workbench(false),
             from: args.from.parse()?,

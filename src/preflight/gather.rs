@@ -62,18 +62,10 @@ impl<'a> Gather<'a> {
     pub async fn read(&self) -> Gathered {
         let aws = self.aws;
         let definition = &self.plan.definition;
-        let first = async {
-            let document = aws.service_document(&self.config.cluster, &self.service.service);
-            join(document, aws.caller()).await
-        };
         let by_service = async {
-            let (document, caller) = first.await;
-            // The plan has read it a moment ago; without the document the checks have what the plan has.
-            let service = match document {
-                Known::Is(service) => service,
-                _ => Map::new(),
-            };
-            let (account, arn) = match caller {
+            // As the plan read it a moment ago, with the attributes that it would change.
+            let service = self.plan.after.document.clone();
+            let (account, arn) = match aws.caller().await {
                 Known::Is(caller) => (caller.account, caller.arn),
                 _ => (String::new(), String::new()),
             };

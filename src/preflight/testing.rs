@@ -13,10 +13,11 @@ use crate::aws::account::{
     TargetGroupFacts,
 };
 use crate::config::ServiceConfig;
-use crate::event::CheckReport;
+use crate::event::{CheckReport, PlanDetails};
 use crate::image::Variant;
 use crate::plan::tests::config;
 use crate::plan::{Action, ImageFacts, Plan, Revision};
+use crate::service_definition::ServiceUpdate;
 use crate::task_definition::TaskDefinition;
 
 pub(crate) const TARGETS: &str = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/web/1";
@@ -98,8 +99,11 @@ impl World {
             definition: definition.clone(),
             revision: Revision::Register,
             action: self.action.clone(),
+            attributes: ServiceUpdate::default(),
+            after: self.live.clone(),
             changes: Vec::new(),
             variables: Vec::new(),
+            details: PlanDetails::default(),
         };
         let service: Map<String, Value> = self.service.as_object().unwrap().clone();
         look(&Input {

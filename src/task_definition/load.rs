@@ -53,8 +53,7 @@ async fn parse(
     let mut value = source.value()?;
     let found = expressions.find(wanted_by_document(&value), account).await;
     substitute_document(&mut value, expressions.values(&found)).map_err(|(index, unresolved)| {
-        let places =
-            if source.is_yaml() { Places::of_yaml(path, text) } else { Places::of_json(path, text) };
+        let places = if source.is_yaml() { Places::of_yaml(path, text) } else { Places::of_json(path, text) };
         let place = places.of_value(index, &unresolved.expression);
         unresolved.into_error(&place)
     })?;

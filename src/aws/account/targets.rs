@@ -31,7 +31,8 @@ impl Aws {
         })
     }
 
-    async fn deregistration_delay(&self, arn: &str) -> Known<u32> {
+    /// How long a target drains that is taken away from a target group, in seconds (facts 3.5).
+    pub async fn deregistration_delay(&self, arn: &str) -> Known<u32> {
         let answer = self.elb.describe_target_group_attributes().target_group_arn(arn).send().await;
         known_of_sdk("elasticloadbalancing:DescribeTargetGroupAttributes", answer).and_then(|answer| {
             let mut attributes = answer.attributes.unwrap_or_default().into_iter();
