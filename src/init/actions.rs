@@ -358,12 +358,12 @@ fn unquoted(text: &str) -> String {
 
 /// What a script assigns to a variable, where that needs no command to be run.
 fn assigned(script: &str, name: &str) -> Option<String> {
-    let values = script.lines().filter_map(|line| {
+    let mut values = script.lines().filter_map(|line| {
         let line = line.trim();
         let line = line.strip_prefix("export ").unwrap_or(line);
         line.strip_prefix(name)?.strip_prefix('=')
     });
-    let value = unquoted(values.last()?);
+    let value = unquoted(values.next_back()?);
     let refers = value.contains(&format!("${name}")) || value.contains(&format!("${{{name}"));
     (!value.contains("$(") && !value.contains('`') && !refers).then_some(value)
 }

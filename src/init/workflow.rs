@@ -327,8 +327,7 @@ impl Finder {
         let written = step.inputs.as_ref().and_then(|inputs| inputs.get("task-definition"));
         let mut reference =
             written.and_then(|value| value.value.as_str()).unwrap_or_default().trim().to_owned();
-        loop {
-            let Some(id) = Scope::output_of(&reference, "task-definition") else { break };
+        while let Some(id) = Scope::output_of(&reference, "task-definition") {
             let Some(one) = rendered.remove(&id) else {
                 self.note(
                     line,

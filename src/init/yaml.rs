@@ -6,8 +6,6 @@ pub(super) const CONFIG: &str = "landfall.yml";
 pub(super) const TASK_DEFINITION: &str = "task-definition.json";
 /// The name of the file for the service definition.
 pub(super) const SERVICE_DEFINITION: &str = "service-definition.json";
-/// Whether `service_definition` is a key that this release reads. Where it does not, the key is written as a comment.
-const READS_SERVICE_DEFINITION: bool = false;
 
 /// A file that is written line by line.
 #[derive(Debug, Default)]
@@ -38,13 +36,9 @@ impl Lines {
         self.text.push('\n');
     }
 
-    /// The key of a service definition, as far as this release reads it.
+    /// The key of a service definition.
     pub(super) fn service_definition(&mut self, depth: usize) {
-        let line = format!("service_definition: {SERVICE_DEFINITION}");
-        match READS_SERVICE_DEFINITION {
-            true => self.line(depth, &line),
-            false => self.line(depth, &format!("# {line}  # for a later release")),
-        }
+        self.line(depth, &format!("service_definition: {SERVICE_DEFINITION}"));
     }
 
     /// The whole file.

@@ -149,9 +149,16 @@ fn the_readme_names_exit_codes_that_the_program_has() {
 
 #[test]
 fn every_flag_that_the_documents_name_exists() {
-    let verbs = ["deploy", "push", "logs", "status", "rollback", "continue"];
+    let verbs = ["deploy", "verify", "push", "logs", "status", "rollback", "continue"];
     let help = verbs.map(|verb| Landfall::new(&[verb, "--help"]).run().expect_code(0).stdout()).concat();
-    for file in ["README.md", "docs/configuration.md", "docs/push.md", "docs/logs.md", "docs/strategies.md"] {
+    for file in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/push.md",
+        "docs/logs.md",
+        "docs/strategies.md",
+        "docs/preflight.md",
+    ] {
         let text = std::fs::read_to_string(root().join(file)).expect("read");
         for word in text.split(|c: char| c.is_whitespace() || "`|(),;=[]".contains(c)) {
             if word.starts_with("--")

@@ -111,7 +111,7 @@ pub(super) fn normal(definition: &TaskDefinition) -> Value {
         normal_container(container, same_ports);
     }
     let mut value = Value::Object(map);
-    drop_empty("", &mut value);
+    drop_empty(&mut value);
     name_items("", &mut value);
     value
 }
@@ -119,7 +119,7 @@ pub(super) fn normal(definition: &TaskDefinition) -> Value {
 /// The normal form of an attribute of a service: null or an empty object where it says nothing.
 pub(super) fn normal_attribute(name: &str, value: &Value) -> Value {
     let mut value = value.clone();
-    drop_empty("", &mut value);
+    drop_empty(&mut value);
     if value == json!([]) || value == json!(false) {
         return Value::Null;
     }
@@ -260,10 +260,10 @@ pub(in crate::task_definition) fn units(value: &Value, big_unit: &str) -> String
     }
 }
 
-fn drop_empty(key: &str, value: &mut Value) {
+fn drop_empty(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.iter_mut().for_each(|(key, value)| drop_empty(key, value));
+            map.iter_mut().for_each(|(_, value)| drop_empty(value));
             map.retain(|key, value| {
                 let default = *value == json!(false) && !TRUE_BY_DEFAULT.contains(&key.as_str());
                 // `"firelensConfiguration": {}` and the like say nothing; a volume of the task may be only a name.
@@ -271,7 +271,7 @@ fn drop_empty(key: &str, value: &mut Value) {
             });
         }
         // An item that has become empty still is one.
-        Value::Array(list) => list.iter_mut().for_each(|value| drop_empty(key, value)),
+        Value::Array(list) => list.iter_mut().for_each(drop_empty),
         _ => {}
     }
 }

@@ -31,7 +31,7 @@ fn run(input: &Input<'_>) -> Outcome {
     }
     let mut tally = Tally::default();
     let grace = input.service.get("healthCheckGracePeriodSeconds").and_then(Value::as_u64);
-    let grace = grace.unwrap_or_else(|| input.live.health_check_grace_period.as_secs());
+    let grace = grace.unwrap_or(input.live.health_check_grace_period.as_secs());
     for balancer in balancers {
         let Some(group) = tally.know_of(input.facts.target_groups.get(balancer.target_group)) else {
             continue;
