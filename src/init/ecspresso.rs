@@ -278,7 +278,7 @@ mod tests {
             "portMappings": [{ "containerPort": {{ must_env `PORT` }} }],
             "environment": [{ "name": "A", "value": "{{ net_tfstate `aws_vpc.a['x'].id` }}{{ secretsmanager_arn `y` }}" }] }] }"#;
         let drafted = converted(CONFIG_FILE, task);
-        let expected = "version: 1\nregion: ${AWS_REGION:?must be set}\ncluster: demo\ntfstate:\n  main: s3://states/app\n  net: net.tfstate\n\nservices:\n  api:\n    task_definition: task-definition.json\n    # service_definition: service-definition.json  # for a later release\n    wait:\n      timeout: 10m0s\n";
+        let expected = "version: 1\nregion: ${AWS_REGION:?must be set}\ncluster: demo\ntfstate:\n  main: s3://states/app\n  net: net.tfstate\n\nservices:\n  api:\n    task_definition: task-definition.json\n    service_definition: service-definition.json\n    wait:\n      timeout: 10m0s\n";
         assert_eq!(
             drafted.files[0].text,
             expected.replace("${AWS_REGION:?must be set}", "'${AWS_REGION:?must be set}'")
