@@ -12,6 +12,7 @@ mod rollout_args;
 mod run;
 mod service_args;
 mod verify_args;
+mod wiring;
 
 pub use args::Cli;
 pub use run::run;

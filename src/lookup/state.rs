@@ -310,7 +310,9 @@ pub(super) fn nearest(wanted: &str, mut known: Vec<String>) -> String {
     known.dedup();
     match known.first() {
         None => "There is none at all.".to_owned(),
-        Some(first) if likeness(first) > 0.9 => format!("Did you mean `{first}`?"),
+        Some(first) if likeness(first) > 0.9 || strsim::osa_distance(wanted, first) == 1 => {
+            format!("Did you mean `{first}`?")
+        }
         Some(_) => format!("There are: {}.", listed(known)),
     }
 }

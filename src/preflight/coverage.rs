@@ -63,7 +63,7 @@ pub fn unknowable(finding: &str) -> Option<&'static str> {
 /// `docs/preflight.md`.
 pub fn page() -> String {
     let mut out = String::from(
-        "<!-- Generated: cargo run -- explain --checks docs/preflight.md -->\n\
+        "<!-- Generated from src/preflight: a test keeps it true. -->\n\
          # Checks before a change\n\n\
          `landfall verify` makes these checks and changes nothing; every `deploy` that has something to do makes them after \
          the plan and before the first write, and `deploy --dry-run` shows what they say. They only read, all at the same \

@@ -45,7 +45,7 @@ impl World {
     /// image in ECR, a log group, an env file, a secret, a parameter and a file system.
     pub fn sound() -> Self {
         Self {
-            config: config(),
+            config: ServiceConfig { timeout: Duration::from_secs(900), ..config() },
             definition: definition(),
             service: service(),
             live: LiveService::testing(&[("web:7", Some("COMPLETED"))]),

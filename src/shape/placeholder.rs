@@ -29,14 +29,10 @@ fn angles(text: &str) -> Option<&str> {
     (!inner.is_empty() && inner.trim() == inner && inner.chars().all(is_name)).then_some(found)
 }
 
-/// `$NAME` and `${NAME}` that nothing has replaced.
+/// `$NAME`. `${NAME}` is an expression, which is replaced or refused as such.
 fn variable(text: &str) -> Option<&str> {
     let start = text.find('$')?;
     let rest = &text[start + 1..];
-    if let Some(inner) = rest.strip_prefix('{') {
-        let end = inner.find('}')?;
-        return Some(&text[start..start + end + 3]);
-    }
     let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
     let is_name = rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     is_name.then(|| &text[start..=start + length])
@@ -90,7 +86,6 @@ mod tests {
             ("arn:aws:iam::<account id>:role/x", "<account id>"),
             ("{{ must_env `TAG` }}", "{{ must_env `TAG` }}"),
             ("web:$TAG", "$TAG"),
-            ("web:${TAG}-x", "${TAG}"),
             ("web:%IMAGE_TAG%", "%IMAGE_TAG%"),
             ("arn:aws:iam::ACCOUNT:role/x", "ACCOUNT"),
             ("12345.dkr.ecr.us-east-1.amazonaws.com/web", "12345"),
@@ -111,6 +106,7 @@ mod tests {
             "your_table",
             "Todo list",
             "a$1",
+            "web:${TAG}-x",
         ] {
             assert_eq!(placeholder(text), None, "{text}");
         }

@@ -119,6 +119,6 @@ mod tests {
         let error = from_text(Path::new("t.yaml"), "family: web\n  bad: x\n").unwrap_err().to_string();
         assert!(error.starts_with("t.yaml:2:"), "{error}");
         let error = from_text(Path::new("t.json"), "{}").unwrap_err().to_string();
-        assert_eq!(error, "t.json:1:1: `containerDefinitions` is missing [missing-field]");
+        assert_eq!(error, "t.json:1:1: `family` is missing [missing-field]");
     }
 }

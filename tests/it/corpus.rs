@@ -1,12 +1,15 @@
 //! Real task definitions and service definitions of public repositories. They are not in this repository: they are read
 //! where they lie beside it. A golden holds positions and codes of our own alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use futures_util::FutureExt;
+use landfall::lookup::{Account, Expressions, StateSources};
+use landfall::service_definition::ServiceDefinition;
 use landfall::shape::{Document, Source, check};
-use landfall::task_definition::TaskDefinition;
+use landfall::task_definition::from_file;
 
 use crate::support::root;
 
@@ -51,14 +54,30 @@ fn told(name: &str, text: &str, document: Document) -> String {
         let place = remark.place.unwrap_or_else(|| panic!("no position: {remark}"));
         writeln!(told, "{place} {}", remark.trouble.code()).unwrap();
     }
-    if document == Document::TaskDefinition && !told.contains("missing-field") {
-        match TaskDefinition::from_value(value) {
-            Ok(definition) => {
-                writeln!(told, "loads with {} containers", definition.containers().count()).unwrap()
-            }
-            Err(_) => writeln!(told, "does not load").unwrap(),
-        }
-    }
+    // As a run reads it, with no variable and no account to look anything up in.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name.trim_end_matches(".template"));
+    std::fs::write(&file, text).unwrap();
+    let expressions = Expressions::new(HashMap::new(), StateSources::default());
+    let account = Account::none("there is no account", "");
+    let loaded = match document {
+        Document::TaskDefinition => from_file(&file, &expressions, &account)
+            .now_or_never()
+            .expect("nothing is waited for")
+            .map(|definition| format!("loads with {} containers", definition.containers().count())),
+        Document::Service => ServiceDefinition::from_file(&file, &expressions, &account)
+            .now_or_never()
+            .expect("nothing is waited for")
+            .map(|definition| format!("loads with {} attributes", definition.attributes().len())),
+    };
+    let end = loaded.unwrap_or_else(|error| {
+        let error = error.to_string();
+        let rest = error.strip_prefix(&format!("{}:", file.display())).unwrap_or_default();
+        let place: Vec<&str> = rest.split(':').take(2).collect();
+        assert!(place.iter().all(|number| number.parse::<usize>().is_ok()), "{name}: no position: {error}");
+        format!("{} does not load", place.join(":"))
+    });
+    writeln!(told, "{end}").unwrap();
     told
 }
 

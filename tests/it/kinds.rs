@@ -116,7 +116,7 @@ impl Kind {
                 "taskDefinition": "app:1",
                 "desiredCount": 2,
                 "launchType": "FARGATE",
-                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"], "securityGroups": ["sg-1"] } },
+                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"] } },
                 "loadBalancers": balancers,
             }),
             &self.service,

@@ -129,7 +129,9 @@ async fn a_log_that_cannot_be_read_is_a_reason_and_no_error() {
         (denied, "allow the caller `logs:GetLogEvents` on /ecs/web"),
         (firelens, "container app logs through FireLens"),
     ] {
-        let ran = landfall(&sandbox, &["deploy", "--output", "json"]).await.expect_code(4);
+        let ran = landfall(&sandbox, &["deploy", "--output", "json", "--skip-check", "log-driver"])
+            .await
+            .expect_code(4);
         let report = ran.report();
         assert_eq!(findings(&report), ["essential-container-exited"]);
         let logs = report["services"][0]["logs"].as_array().expect("logs").clone();
