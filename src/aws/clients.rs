@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::account::Caller;
 use super::calls::CallCounter;
+use super::elb::DescribedTargetGroups;
 use super::error::aws_error;
 use super::signed::Signed;
 use crate::emit::Emitter;
@@ -61,6 +62,7 @@ pub struct Aws {
     pub(super) ecr: aws_sdk_ecr::Client,
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub(super) target_groups: DescribedTargetGroups,
     pub(super) logs: aws_sdk_cloudwatchlogs::Client,
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) signed: Signed,
@@ -131,6 +133,7 @@ impl Aws {
             ecr: aws_sdk_ecr::Client::from_conf(ecr),
             s3: aws_sdk_s3::Client::from_conf(s3),
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb),
+            target_groups: DescribedTargetGroups::default(),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(logs),
             sts: aws_sdk_sts::Client::from_conf(sts),
             caller: Arc::default(),

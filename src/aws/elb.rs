@@ -1,11 +1,25 @@
 //! Elastic Load Balancing: the health of targets.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsError;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use tokio::time::Instant;
 
 use super::clients::Aws;
 use super::error::aws_error;
 use crate::error::Result;
 use crate::rollout::{HealthCheck, Target, TargetGroupHealth};
+
+/// How long the settings of a target group are taken to be what they were.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Target groups by ARN, and when they were described.
+pub(super) type DescribedTargetGroups = Arc<Mutex<HashMap<String, (Instant, sdk::TargetGroup)>>>;
 
 impl Aws {
     /// The health of every target of a target group.
@@ -37,16 +51,41 @@ impl Aws {
         &self,
         target_groups: &[String],
     ) -> Result<Vec<(String, HealthCheck)>> {
-        let asked = self
-            .elb
-            .describe_target_groups()
-            .set_target_group_arns(Some(target_groups.to_vec()))
-            .send()
-            .await
-            .map_err(|error| {
-                aws_error("elasticloadbalancing:DescribeTargetGroups", &target_groups.join(", "), error)
-            })?;
-        Ok(asked.target_groups.unwrap_or_default().into_iter().filter_map(health_check).collect())
+        let found = self.described(target_groups).await.map_err(|error| {
+            aws_error("elasticloadbalancing:DescribeTargetGroups", &target_groups.join(", "), error)
+        })?;
+        Ok(found.into_iter().filter_map(health_check).collect())
+    }
+
+    /// Target groups as AWS describes them, by one call for those that were not described within [`FRESH`]: plan,
+    /// checks and rollout of a service ask within seconds, and each account has few such calls (facts 7.2).
+    pub(super) async fn described(
+        &self,
+        target_groups: &[String],
+    ) -> std::result::Result<Vec<sdk::TargetGroup>, SdkError<DescribeTargetGroupsError, HttpResponse>> {
+        let known = |arn: &String| {
+            let known = self.target_groups.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(arn).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, group)| group.clone())
+        };
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for arn in target_groups {
+            match known(arn) {
+                Some(group) => found.push(group),
+                None => missing.push(arn.clone()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let asked = self.elb.describe_target_groups().set_target_group_arns(Some(missing)).send().await?;
+        let mut known = self.target_groups.lock().unwrap_or_else(PoisonError::into_inner);
+        for group in asked.target_groups.unwrap_or_default() {
+            if let Some(arn) = group.target_group_arn.clone() {
+                known.insert(arn, (Instant::now(), group.clone()));
+            }
+            found.push(group);
+        }
+        Ok(found)
     }
 }
 

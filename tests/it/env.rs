@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use landfall_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
-use crate::stage::{definition, serve};
+use crate::stage::{definition, leading_to, serve};
 use crate::support::{Landfall, Ran, api_calls, writes};
 
 /// Part of every value that no output may show.
@@ -208,7 +208,7 @@ impl Stage {
     }
 
     async fn run(&self, args: &[&str]) -> Ran {
-        let landfall = Landfall::new(args).envs(&self.sandbox.environment()).in_folder(self.folder.path());
+        let landfall = Landfall::new(args).envs(&leading_to(&self.sandbox)).in_folder(self.folder.path());
         let ran = tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran");
         shows_no_value(&ran);
         ran

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
-use crate::stage::{definition, lay_over, seeded_image, serve};
+use crate::stage::{definition, lay_over, leading_to, seeded_image, serve};
 use crate::support::{Landfall, Ran, api_calls, writes};
 
 const ARN: &str = "arn:aws:s3:::env-store/prod/web/app/";
@@ -48,7 +48,7 @@ impl Stage {
             args.extend(["--env-file", file.to_str().expect("UTF-8")]);
         }
         args.extend(more);
-        Landfall::new(&args).envs(&self.sandbox.environment())
+        Landfall::new(&args).envs(&leading_to(&self.sandbox))
     }
 
     async fn deploy(&self, files: &[&PathBuf], more: &[&str]) -> Ran {

@@ -12,7 +12,7 @@ use landfall_sandbox::{BucketOptions, BucketPolicy, Options, Sandbox};
 use serde_json::{Value, json};
 use sha2::Digest;
 
-use crate::stage::{definition, serve};
+use crate::stage::{definition, leading_to, serve};
 use crate::support::{Landfall, Ran, writes};
 
 const ACCOUNT: &str = "000000000000";
@@ -33,7 +33,7 @@ async fn deploy(sandbox: &Sandbox, env_store: &str, content: &str) -> Ran {
     std::fs::write(folder.path().join("landfall.yml"), config).expect("written");
     std::fs::write(folder.path().join("app.env"), content).expect("written");
     let landfall =
-        Landfall::new(&["deploy", "--output", "json"]).envs(&sandbox.environment()).in_folder(folder.path());
+        Landfall::new(&["deploy", "--output", "json"]).envs(&leading_to(sandbox)).in_folder(folder.path());
     tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
 }
 

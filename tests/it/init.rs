@@ -6,7 +6,7 @@ use landfall_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
 use crate::corpus::corpus_folder;
-use crate::stage::{definition, lay_over, seeded_image, serve};
+use crate::stage::{definition, lay_over, leading_to, seeded_image, serve};
 use crate::support::{Landfall, Ran, writes};
 
 /// A sandbox that serves `web`, whose only container has these fields as well.
@@ -20,7 +20,7 @@ async fn served(container: Value, more: &Value) -> Sandbox {
 }
 
 fn landfall(sandbox: &Sandbox, folder: &Path, args: &[&str]) -> Ran {
-    Landfall::new(args).envs(&sandbox.environment()).in_folder(folder).run()
+    Landfall::new(args).envs(&leading_to(sandbox)).in_folder(folder).run()
 }
 
 const INIT: [&str; 5] = ["init", "--cluster", "demo", "--service", "web"];

@@ -116,7 +116,7 @@ impl Kind {
                 "taskDefinition": "app:1",
                 "desiredCount": 2,
                 "launchType": "FARGATE",
-                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"] } },
+                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED" } },
                 "loadBalancers": balancers,
             }),
             &self.service,

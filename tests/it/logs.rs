@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
-use crate::stage::{definition, serve};
+use crate::stage::{definition, leading_to, serve};
 use crate::support::{Landfall, Ran, api_calls, findings};
 
 const SECRET: &str = "canary-5e1f77";
@@ -32,7 +32,7 @@ async fn landfall(sandbox: &Sandbox, args: &[&str]) -> Ran {
     let config = "version: 1\ncluster: demo\nenv_store: s3://env-store/env\nservices:\n  web:\n    containers:\n      app:\n        env_file: app.env\n";
     std::fs::write(folder.path().join("landfall.yml"), config).expect("written");
     std::fs::write(folder.path().join("app.env"), format!("TOKEN={SECRET}\n")).expect("written");
-    let landfall = Landfall::new(args).envs(&sandbox.environment()).in_folder(folder.path());
+    let landfall = Landfall::new(args).envs(&leading_to(sandbox)).in_folder(folder.path());
     tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
 }
 
@@ -220,7 +220,7 @@ async fn following_sees_tasks_that_start_later() {
 
     let sandbox = sandbox(Scenario::Healthy, awslogs()).await;
     let args = ["logs", "--follow", "--cluster", "demo", "--service", "web", "--output", "json"];
-    let mut command = Landfall::new(&args).envs(&sandbox.environment()).into_command();
+    let mut command = Landfall::new(&args).envs(&leading_to(&sandbox)).into_command();
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut next = move || -> Value {

@@ -5,7 +5,7 @@ use std::path::Path;
 use landfall_sandbox::{Options, Sandbox};
 use serde_json::json;
 
-use crate::stage::{definition, serve};
+use crate::stage::{definition, leading_to, serve};
 use crate::support::{Landfall, Ran, api_calls};
 
 const STATE: &str = r#"{"version":4,"terraform_version":"1.9.0","outputs":{
@@ -55,7 +55,7 @@ fn write(folder: &Path, config: &str) {
 
 fn dry_run(sandbox: &Sandbox, folder: &Path) -> Ran {
     let args = ["deploy", "--dry-run", "--output", "json"];
-    Landfall::new(&args).envs(&sandbox.environment()).in_folder(folder).run()
+    Landfall::new(&args).envs(&leading_to(sandbox)).in_folder(folder).run()
 }
 
 #[tokio::test(flavor = "multi_thread")]

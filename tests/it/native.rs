@@ -7,7 +7,7 @@ use std::process::Stdio;
 use landfall_sandbox::{Options, Sandbox, Scenario, TargetGroupOptions};
 use serde_json::{Value, json};
 
-use crate::stage::{definition, lay_over, seeded_image, serve};
+use crate::stage::{definition, lay_over, leading_to, seeded_image, serve};
 use crate::support::{Landfall, Ran, api_calls, findings, writes};
 
 const ORDER: [&str; 11] = [
@@ -63,7 +63,7 @@ impl Stage {
     fn landfall(&self, args: &[&str]) -> Landfall {
         let mut all = args.to_vec();
         all.extend(["--output", "json", "--cluster", "demo", "--service", "web"]);
-        Landfall::new(&all).envs(&self.sandbox.environment())
+        Landfall::new(&all).envs(&leading_to(&self.sandbox))
     }
 
     async fn run(&self, args: &[&str]) -> Ran {

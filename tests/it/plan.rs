@@ -3,7 +3,7 @@
 use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
-use crate::stage::{LongLived, definition, lay_over, seeded_image, serve};
+use crate::stage::{LongLived, definition, lay_over, leading_to, seeded_image, serve};
 use crate::support::{Landfall, Ran, api_calls, writes};
 
 const HELLO: &str = "examples/hello/landfall.yml";
@@ -45,7 +45,7 @@ impl Stage {
     }
 
     async fn run(&self, args: &[&str]) -> Ran {
-        let landfall = Landfall::new(args).in_folder(self.folder.path()).envs(&self.sandbox.environment());
+        let landfall = Landfall::new(args).in_folder(self.folder.path()).envs(&leading_to(&self.sandbox));
         tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
     }
 
@@ -123,7 +123,7 @@ fn a_plan_says_how_the_rollout_will_go_and_what_it_costs() {
 async fn attributes_of_the_service_go_with_the_task_definition_in_one_call() {
     let config = "    task_definition: web.json\n    service_definition: service.json\n";
     let stage = Stage::new(json!({}), &json!({ "desiredCount": 2 }), config).await;
-    let network = |subnets: &[&str]| json!({ "awsvpcConfiguration": { "subnets": subnets, "securityGroups": ["sg-0a"] } });
+    let network = |subnets: &[&str]| json!({ "awsvpcConfiguration": { "subnets": subnets, "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED" } });
     // The same in other words, and a count that is left to whoever scales.
     let same = json!({
         "serviceName": "web", "desiredCount": 9, "launchType": "FARGATE",
@@ -153,7 +153,10 @@ async fn attributes_of_the_service_go_with_the_task_definition_in_one_call() {
     assert_eq!(writes(&report), ["ecs:UpdateService"]);
     assert!(report["services"][0]["steady_at_ms"].is_u64(), "{report}");
 
-    stage.write("service.json", &json!({ "networkConfiguration": network(&["subnet-0c"]) }).to_string());
+    stage.write(
+        "service.json",
+        &json!({ "networkConfiguration": network(&["subnet-0a", "subnet-0b"]) }).to_string(),
+    );
     let ran = stage.deploy(&["--env", "LEVEL=2"]).await.expect_code(0);
     let report = ran.report();
     assert_eq!(api_calls(&report).get("ecs:UpdateService"), Some(&1));
@@ -255,7 +258,7 @@ async fn any_two_task_definitions_are_compared() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn markdown_is_one_comment_that_nothing_breaks_out_of() {
-    let evil = "`|<script>@octocat</details>\n```";
+    let evil = "`|<script src=x>@octocat</details>\n```";
     let container = json!({ "user": "1000" });
     let stage = Stage::new(container, &json!({}), "    task_definition: web.json\n").await;
     let mut changed: Value =
@@ -272,11 +275,14 @@ async fn markdown_is_one_comment_that_nothing_breaks_out_of() {
     );
     assert!(!text.contains(CANARY));
     assert!(text.contains("\n````diff\n") && text.contains("\n````\n"), "the fence is longer: {text}");
-    assert!(text.contains("- app.user: 1000\n+ app.user: `|<script>@octocat</details> ```\n"), "{text}");
+    assert!(
+        text.contains("- app.user: 1000\n+ app.user: `|<script src=x>@octocat</details> ```\n"),
+        "{text}"
+    );
     assert!(ran.stderr().contains("plan"), "what goes on is told beside it: {}", ran.stderr());
     // Out of the block nothing of it stands as it is.
     let outside: String = text.split("````").step_by(2).collect();
-    assert!(!outside.contains("octocat") && !outside.contains("<script>"), "{outside}");
+    assert!(!outside.contains("octocat") && !outside.contains("<script src=x>"), "{outside}");
     assert_eq!(outside.matches("<details>").count(), outside.matches("</details>").count());
 
     let done = stage.run(&["deploy", "--output", "markdown"]).await.expect_code(0).stdout();
@@ -291,7 +297,7 @@ async fn a_rollback_puts_the_attributes_back_with_the_revision() {
         Stage::in_scenario(Scenario::CrashLoop, json!({}), &json!({ "desiredCount": 2 }), config).await;
     let before = json!({
         "networkConfiguration": {
-            "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"] }
+            "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED" }
         },
         "healthCheckGracePeriodSeconds": 0
     });

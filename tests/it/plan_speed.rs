@@ -89,7 +89,7 @@ fn account(services: usize) -> Slow {
             json!({
                 "cluster": "prod", "serviceName": name, "taskDefinition": name, "desiredCount": 1,
                 "launchType": "FARGATE",
-                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },
+                "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED" } },
                 "loadBalancers": [{ "targetGroupArn": group, "containerName": "app", "containerPort": 8080 }],
             }),
         );

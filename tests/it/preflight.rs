@@ -7,7 +7,7 @@ use landfall_sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::{definition, lay_over, seeded_image, serve};
+use crate::stage::{definition, lay_over, leading_to, seeded_image, serve};
 use crate::support::{Landfall, Ran, api_calls, writes};
 
 const EXECUTION: &str = "arn:aws:iam::000000000000:role/execution";
@@ -94,7 +94,7 @@ impl Stage {
     async fn landfall(&self, args: &[&str]) -> Ran {
         let mut all = args.to_vec();
         all.extend(["--cluster", "demo", "--service", "web"]);
-        let landfall = Landfall::new(&all).envs(&self.sandbox.environment());
+        let landfall = Landfall::new(&all).envs(&leading_to(&self.sandbox));
         let folder = tempfile::tempdir().expect("a folder");
         let landfall = landfall.in_folder(folder.path());
         let ran = tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran");

@@ -64,6 +64,13 @@ pub fn serve(sandbox: &Sandbox, definition: &Value, more: &Value) {
     sandbox.settle().expect("it is steady");
 }
 
+/// The variables that lead Landfall to a sandbox: those of every tool, and where the registry of its ECR is.
+pub fn leading_to(sandbox: &Sandbox) -> Vec<(String, String)> {
+    let mut variables = sandbox.environment();
+    variables.push(("LANDFALL_REGISTRY_ENDPOINT".to_owned(), sandbox.endpoint()));
+    variables
+}
+
 /// An image in the sandbox's ECR: its reference by digest.
 pub fn seeded_image(sandbox: &Sandbox) -> String {
     sandbox.create_repository("web");

@@ -23,12 +23,10 @@ impl Aws {
         join_all(asked).await.into_iter().collect()
     }
 
-    async fn target_group(&self, arn: &str) -> Known<sdk::TargetGroup> {
-        let answer = self.elb.describe_target_groups().target_group_arns(arn).send().await;
-        known_of_sdk("elasticloadbalancing:DescribeTargetGroups", answer).and_then(|answer| {
-            let found = answer.target_groups.unwrap_or_default().into_iter().next();
-            found.map_or(Known::Absent, Known::Is)
-        })
+    async fn target_group(&self, arn: &String) -> Known<sdk::TargetGroup> {
+        let answer = self.described(std::slice::from_ref(arn)).await;
+        known_of_sdk("elasticloadbalancing:DescribeTargetGroups", answer)
+            .and_then(|found| found.into_iter().next().map_or(Known::Absent, Known::Is))
     }
 
     /// How long a target drains that is taken away from a target group, in seconds (facts 3.5).
