@@ -423,8 +423,10 @@ async fn clusters_services_target_groups_and_log_groups() {
     }
     assert_eq!(aws.cluster("demo").await, denied("ecs:DescribeClusters"));
     assert_eq!(aws.service_document("demo", "web").await, denied("ecs:DescribeServices"));
-    let groups = aws.target_groups(std::slice::from_ref(&group)).await;
-    assert_eq!(groups[&group], denied("elasticloadbalancing:DescribeTargetGroups"));
+    // One that was not described a moment ago.
+    let other = sandbox.create_target_group("other", TargetGroupOptions::default());
+    let groups = aws.target_groups(std::slice::from_ref(&other)).await;
+    assert_eq!(groups[&other], denied("elasticloadbalancing:DescribeTargetGroups"));
     let found = aws.log_groups(&owned(&["/ecs/web"]), Some("us-east-1")).await;
     assert_eq!(found["/ecs/web"], denied("logs:DescribeLogGroups"));
 }

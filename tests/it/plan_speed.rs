@@ -80,7 +80,7 @@ fn account(services: usize) -> Slow {
             "RegisterTaskDefinition",
             json!({
                 "family": name, "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc",
-                "cpu": "256", "memory": "512", "executionRoleArn": "arn:aws:iam::000000000000:role/execution",
+                "cpu": "256", "memory": "512",
                 "containerDefinitions": [container("app", 8080), container("proxy", 8081), container("agent", 8082)],
             }),
         );
@@ -138,7 +138,9 @@ async fn plan(services: usize) -> (Duration, usize) {
     while let Some(record) = receiver.recv().await {
         state.apply(&record);
     }
-    assert_eq!(state.verdict(), Verdict::Planned, "{:?}", state.error);
+    let refused =
+        state.services.iter().flat_map(|service| &service.checks).filter(|check| !check.problems.is_empty());
+    assert_eq!(state.verdict(), Verdict::Planned, "{:?} {:?}", state.error, refused.collect::<Vec<_>>());
     assert_eq!(state.services.iter().filter(|service| service.plan.is_some()).count(), services);
     (took, wire.calls.load(Ordering::Relaxed))
 }

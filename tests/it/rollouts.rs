@@ -106,7 +106,8 @@ async fn a_rollback_that_fails_has_evidence_of_its_own() {
     let asked = calls.iter().filter(|call| call.operation == "DescribeTargetGroups").map(|call| call.at);
     let asked = asked.filter(|at| *at >= updated);
     let asked: Vec<bool> = asked.map(|at| at >= back).collect();
-    assert_eq!(asked, [false, true]);
+    // What the plan has read a moment before counts for the way there.
+    assert_eq!(asked, [true]);
 }
 
 /// The time at a pause is no stall, however long it is.
