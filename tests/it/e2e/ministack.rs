@@ -52,7 +52,7 @@ impl Ministack {
             // leads out of the subnets, and tasks need neither.
             (
                 "LANDFALL_SKIP_CHECK",
-                "no-route-to-ecr no-route-to-s3 no-route-to-registry execution-role-required",
+                "no-route-to-ecr no-route-to-s3 no-route-to-logs no-route-to-registry execution-role-required",
             ),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
