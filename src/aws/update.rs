@@ -18,7 +18,7 @@ use super::raw::replace_body;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often a call is sent whose answers are lost and that was not carried out.
-const TRIES: u32 = 3;
+const TRIES: u32 = 5;
 /// How often a service is looked at after a call whose answer was lost, and how long after each other.
 const SECOND_LOOKS: u32 = 4;
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(2);

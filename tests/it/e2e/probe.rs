@@ -16,9 +16,9 @@ use super::{docker, load_hello, unique};
 const INTERVAL: Duration = Duration::from_millis(50);
 /// How many containers a task has besides the one that answers. ministack stops one after the other before it starts
 /// what is to follow, and waits five seconds for each that does not obey: so long is the outage.
-const BESIDE: u32 = 6;
-/// What an outage of half a minute comes to: a request more or less at its edges is far less than 1 % of it.
-const ENOUGH: u64 = 400;
+const BESIDE: u32 = 9;
+/// Of so many, a request more or less at each edge of the outage is 1 % at most.
+const ENOUGH: u64 = 200;
 
 /// Requests at a steady rate over new connections, whatever becomes of those before.
 struct Generator {
