@@ -22,32 +22,17 @@ fn run(input: &Input<'_>) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::account::{Known, Principal};
-    use crate::preflight::checks::permissions::judge::decide;
+    use crate::aws::account::Principal;
+    use crate::preflight::checks::permissions::judge::judges;
     use crate::preflight::testing::EXECUTION;
-    use crate::preflight::testing::{World, denied, does_not_apply, passes, problem, wants};
-
-    fn decided(world: &mut World, allowed: Known<bool>) {
-        decide(world, Principal::ExecutionRole(EXECUTION.into()), "s3:GetObject", allowed);
-        // Someone else's permission is not this check's business.
-        decide(world, Principal::Caller, "s3:GetObject", Known::Is(false));
-    }
 
     #[test]
-    fn what_is_not_allowed_is_named() {
-        let said = problem(&CHECK, |world| decided(world, Known::Is(false)));
-        assert_eq!(said, "execution role execution: it may not s3:GetObject on arn:x, and needs it");
-    }
-
-    #[test]
-    fn what_is_allowed_passes() {
-        passes(&CHECK, |world| decided(world, Known::Is(true)));
-        does_not_apply(&CHECK, |_| {});
-    }
-
-    #[test]
-    fn without_the_simulation_it_cannot_be_told() {
-        let permission = "iam:SimulatePrincipalPolicy";
-        wants(&CHECK, permission, |world| decided(world, denied(permission)));
+    fn it_judges_the_demands_that_are_its_business() {
+        judges(
+            &CHECK,
+            &Principal::ExecutionRole(EXECUTION.into()),
+            "execution role execution",
+            "s3:GetObject",
+        );
     }
 }

@@ -38,15 +38,30 @@ pub(super) fn of_execution_role(demand: &Demand, services: &[&str]) -> bool {
         && demand.action.split(':').next().is_some_and(|service| services.contains(&service))
 }
 
-/// Decisions for tests: who, which action, and whether it is allowed.
+/// What holds for each check of this folder: what this principal may not do is named, what it may do passes, what
+/// another one may do is not its business, and without the simulation nothing can be told.
 #[cfg(test)]
-pub(super) fn decide(
-    world: &mut crate::preflight::testing::World,
-    principal: Principal,
-    action: &str,
-    allowed: Known<bool>,
-) {
-    let demand =
-        Demand { principal, action: action.into(), resource: "arn:x".into(), purpose: "needs it".into() };
-    world.facts.decisions.push(crate::aws::account::Decision { demand, allowed });
+pub(super) fn judges(check: &crate::preflight::Check, whose: &Principal, who: &str, action: &str) {
+    use crate::preflight::testing::{EXECUTION, World, denied, does_not_apply, passes, problem, wants};
+    let decide = |world: &mut World, principal: Principal, allowed: Known<bool>| {
+        let demand =
+            Demand { principal, action: action.into(), resource: "arn:x".into(), purpose: "needs it".into() };
+        world.facts.decisions.push(crate::aws::account::Decision { demand, allowed });
+    };
+    let other = match whose {
+        Principal::Caller => Principal::ExecutionRole(EXECUTION.into()),
+        _ => Principal::Caller,
+    };
+    let decided = |allowed: Known<bool>| {
+        move |world: &mut World| {
+            decide(world, whose.clone(), allowed.clone());
+            decide(world, other.clone(), Known::Is(false));
+        }
+    };
+    let said = problem(check, decided.clone()(Known::Is(false)));
+    assert_eq!(said, format!("{who}: it may not {action} on arn:x, and needs it"));
+    passes(check, decided.clone()(Known::Is(true)));
+    does_not_apply(check, |_| {});
+    let permission = "iam:SimulatePrincipalPolicy";
+    wants(check, permission, decided(denied(permission)));
 }
