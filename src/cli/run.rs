@@ -16,7 +16,8 @@ use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use super::verify_args::VerifyArgs;
 use super::wiring::{
-    aws_settings, config_file, configured, open_sinks, print, report_error, reported, sinks, sinks_with,
+    aws_settings, config_file, configuration, configured, open_sinks, print, report_error, reported, sinks,
+    sinks_with,
 };
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
@@ -78,10 +79,7 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
         let overrides = args.overrides(global)?;
         let request = commands::DeployRequest {
             config: match args.sandbox {
-                None => {
-                    configured(config_file(global).as_deref(), &overrides, environment, Need::Everything)
-                        .await?
-                }
+                None => configuration(global, &overrides, environment, Need::Everything).await?,
                 Some(_) => {
                     let reach = Reach { aws: None, need: Need::Everything };
                     read_config(config_file(global).as_deref(), &overrides, &environment.variables, reach)
@@ -102,13 +100,7 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
 async fn verify(args: &VerifyArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::VerifyJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global)?,
-                environment,
-                Need::Everything,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global)?, environment, Need::Everything).await?,
             aws: aws_settings(environment),
             workbench: environment.workbench(args.push.no_cache),
         };
@@ -171,13 +163,7 @@ async fn env_push(args: &EnvPushArgs, global: &Global, environment: &Environment
     let format = choose(global.output, environment.terminal(global.no_color));
     let sinks = sinks_with(global, environment, format == Format::Json)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
-        let config = configured(
-            config_file(global).as_deref(),
-            &args.overrides(global),
-            environment,
-            Need::Everything,
-        )
-        .await?;
+        let config = configuration(global, &args.overrides(global), environment, Need::Everything).await?;
         let job =
             commands::EnvPushJob { config, aws: aws_settings(environment), named: args.services.clone() };
         commands::env_push(job, events, interrupt).await
@@ -210,13 +196,7 @@ async fn env_pull(args: &EnvPullArgs, global: &Global, environment: &Environment
 async fn env_diff(args: &EnvDiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::EnvDiffJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Everything,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Everything).await?,
             aws: aws_settings(environment),
             container: given(&args.source.container),
             detailed_exitcode: args.detailed_exitcode,
@@ -232,13 +212,7 @@ async fn render(args: &RenderArgs, global: &Global, environment: &Environment) -
     let sinks = sinks_with(global, environment, false)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
         let job = commands::RenderJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Everything,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Everything).await?,
             aws: aws_settings(environment),
             workbench: environment.workbench(false),
             show_values: args.show_values,
@@ -258,13 +232,7 @@ async fn render(args: &RenderArgs, global: &Global, environment: &Environment) -
 async fn diff(args: &DiffArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::DiffJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Everything,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Everything).await?,
             aws: aws_settings(environment),
             workbench: environment.workbench(false),
             from: args.from.parse()?,
@@ -279,13 +247,7 @@ async fn diff(args: &DiffArgs, global: &Global, environment: &Environment) -> Re
 async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::StatusJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Services,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Services).await?,
             aws: aws_settings(environment),
             watch: args.watch,
         };
@@ -297,13 +259,7 @@ async fn status(args: &StatusArgs, global: &Global, environment: &Environment) -
 async fn rollback(args: &RollbackArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::RollbackJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Services,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Services).await?,
             aws: aws_settings(environment),
             to: given(&args.to),
             dry_run: args.dry_run,
@@ -316,13 +272,7 @@ async fn rollback(args: &RollbackArgs, global: &Global, environment: &Environmen
 async fn continue_paused(args: &ContinueArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::ContinueJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Services,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Services).await?,
             aws: aws_settings(environment),
             action: match args.action {
                 ContinueActionArg::Continue => HookAction::Continue,
@@ -343,13 +293,7 @@ async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Re
     let sinks = open_sinks(told, global, environment, false)?;
     let state = reported(sinks, global, environment, async |events, interrupt| {
         let job = commands::LogsJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Services,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Services).await?,
             aws: aws_settings(environment),
             follow: args.follow,
             failed: args.failed,
@@ -365,13 +309,7 @@ async fn logs(args: &LogsArgs, global: &Global, environment: &Environment) -> Re
 async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let job = commands::PruneJob {
-            config: configured(
-                config_file(global).as_deref(),
-                &args.overrides(global),
-                environment,
-                Need::Everything,
-            )
-            .await?,
+            config: configuration(global, &args.overrides(global), environment, Need::Everything).await?,
             aws: aws_settings(environment),
             min_age: args.min_age()?,
             yes: args.yes,

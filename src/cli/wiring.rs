@@ -49,6 +49,16 @@ pub(super) async fn configured(
     read_config(file, overrides, &environment.variables, reach).await
 }
 
+/// The same of the file that every verb takes.
+pub(super) async fn configuration(
+    global: &Global,
+    overrides: &Overrides,
+    environment: &Environment,
+    need: Need,
+) -> Result<Config> {
+    configured(config_file(global).as_deref(), overrides, environment, need).await
+}
+
 pub(super) fn aws_settings(environment: &Environment) -> AwsSettings {
     commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint())
 }
