@@ -22,6 +22,7 @@
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
 //! | [`init`] | configuration from a live service, from ecspresso, from a workflow: pure |
 //! | [`github`] | what only GitHub Actions knows |
+//! | [`iam_policy`] | the least policy that a configuration needs, and the trust policy of its role: pure |
 //! | [`task_definition`] | the JSON document: load, edit, compare |
 //! | [`service_definition`] | a service's attributes as a file, and what UpdateService would change |
 //! | [`roll_out`] | from the update of a service to a verdict, and putting it back |
@@ -45,6 +46,7 @@ pub mod envfile;
 pub mod error;
 pub mod event;
 pub mod github;
+pub mod iam_policy;
 pub mod image;
 pub mod init;
 pub mod logins;

@@ -7,6 +7,7 @@ use landfall_envfile::Policy;
 
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
 use super::init_args::InitArgs;
+use super::login_args::LoginArgs;
 use super::logs_args::LogsArgs;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::{PushArgs, PushCommandArgs};
@@ -55,6 +56,9 @@ pub struct Global {
     /// No colours
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// Logging in to AWS
+    #[command(flatten)]
+    pub login: LoginArgs,
 }
 
 /// The verbs.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use crate::aws::Login;
 use crate::image::{Cache, DockerOptions, Logins};
 use crate::logins::Workbench;
 use crate::report::Terminal;
@@ -14,6 +15,8 @@ use crate::report::Terminal;
 pub struct Environment {
     /// Name to value.
     pub variables: HashMap<String, String>,
+    /// How to log in to AWS, where a role is to be assumed: one login for the whole run.
+    pub login: Option<Login>,
 }
 
 impl Environment {
@@ -23,7 +26,7 @@ impl Environment {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self { variables }
+        Self { variables, login: None }
     }
 
     /// A variable that is set and not empty.
@@ -120,7 +123,7 @@ mod tests {
     fn workbench(variables: &[(&str, &str)]) -> Workbench {
         let variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Environment { variables }.workbench(false)
+        Environment { variables, login: None }.workbench(false)
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod env_args;
 mod environment;
 mod init_args;
 mod interrupt;
+mod login_args;
 mod logs_args;
 mod plan_args;
 mod push_args;

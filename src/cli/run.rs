@@ -16,7 +16,7 @@ use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use super::verify_args::VerifyArgs;
 use super::wiring::{
-    aws_settings, config_file, configuration, configured, open_sinks, print, report_error, reported, sinks,
+    aws_settings, config_file, configuration, configured, masks, open_sinks, print, report_error, reported, sinks,
     sinks_with,
 };
 use crate::aws::{AwsSettings, HookAction};
@@ -36,7 +36,8 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let environment = Environment::read();
+    let mut environment = Environment::read();
+    environment.login = cli.global.login.login(&environment, masks(&environment));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report_error(&Error::internal("cannot start the async runtime").source(error)),

@@ -60,7 +60,8 @@ pub(super) async fn configuration(
 }
 
 pub(super) fn aws_settings(environment: &Environment) -> AwsSettings {
-    commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint())
+    let settings = commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint());
+    AwsSettings { login: environment.login.clone(), ..settings }
 }
 
 /// The configuration file: the one that is named, or `landfall.yml` where there is one.
@@ -95,7 +96,7 @@ pub(super) fn open_sinks(
 
 /// In GitHub Actions, values are hidden from the log before anything is told (design 8). The commands go to standard
 /// error, which the runner reads too: standard output may be data that a later step reads.
-fn masks(environment: &Environment) -> Option<Masks> {
+pub(super) fn masks(environment: &Environment) -> Option<Masks> {
     environment.is_github_actions().then(|| {
         Masks::new(|value| {
             use std::io::Write;
