@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_envfile::Policy;
 
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
+use super::iam_policy_args::IamPolicyArgs;
 use super::init_args::InitArgs;
 use super::login_args::LoginArgs;
 use super::logs_args::LogsArgs;
@@ -91,6 +92,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Write landfall.yml and definitions from a live service, from ecspresso's configuration or from a workflow
     Init(InitArgs),
+    /// Print the least IAM policy for a deployment, or the trust policy of its role
+    IamPolicy(Box<IamPolicyArgs>),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote

@@ -8,6 +8,7 @@ use clap::Parser;
 use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
+use super::iam_policy_args::{IamPolicyArgs, region};
 use super::init_args::InitArgs;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
@@ -16,7 +17,7 @@ use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use super::verify_args::VerifyArgs;
 use super::wiring::{
-    aws_settings, config_file, configuration, configured, masks, open_sinks, print, report_error, reported, sinks,
+    aws_settings, config_file, configuration, configured, masks, note, open_sinks, print, report_error, reported, sinks,
     sinks_with,
 };
 use crate::aws::{AwsSettings, HookAction};
@@ -62,6 +63,7 @@ pub fn run() -> ExitCode {
             Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Logs(args) => logs(args, &cli.global, &environment).await,
             Command::Init(args) => init(args, &cli.global, &environment).await,
+            Command::IamPolicy(args) => iam_policy(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
@@ -318,6 +320,50 @@ async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> 
         commands::prune(job, events, interrupt).await
     });
     Ok(state.await?.exit_code())
+}
+
+/// Standard output is for the policy alone.
+async fn iam_policy(args: &IamPolicyArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let account = args.account()?;
+    let has_config = config_file(global).is_some() || args.service.service.is_some();
+    let config = match (args.trust, &account) {
+        (Some(_), Some(_)) => None,
+        (Some(_), None) if !has_config => None,
+        _ => {
+            let overrides = args.overrides(global)?;
+            Some(configuration(global, &overrides, environment, Need::Everything).await?)
+        }
+    };
+    let printed = match (args.trust, config) {
+        (None, Some(config)) => {
+            let region = region(&config.region, environment).ok_or_else(|| {
+                Error::usage("no AWS Region is configured")
+                    .hint("Set `region:` in landfall.yml, --region or AWS_REGION.")
+            })?;
+            let job = commands::IamPolicyJob {
+                config,
+                aws: aws_settings(environment),
+                region,
+                account,
+                execution_role: args.execution_role,
+                checks: !args.no_checks,
+                resolve: args.resolve,
+            };
+            commands::iam_policy(job).await?
+        }
+        (_, config) => {
+            let of_config = config.and_then(|config| crate::iam_policy::account_of(&config, &[]));
+            let account = account.or(of_config).ok_or_else(|| {
+                Error::usage("the account of the role is not known").hint("Give it: --account 123456789012.")
+            })?;
+            commands::trust(&args.trust(account, global, environment)?)
+        }
+    };
+    let text = serde_json::to_string_pretty(&printed.document)
+        .map_err(|error| Error::internal("cannot write the policy").source(error))?;
+    print(&format!("{text}\n"))?;
+    printed.notes.iter().for_each(|text| note(text));
+    Ok(0)
 }
 
 fn replay_file(file: &Path, global: &Global, environment: &Environment) -> Result<u8> {

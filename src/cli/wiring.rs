@@ -118,6 +118,12 @@ pub(super) fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Tells people something beside the data on standard output.
+pub(super) fn note(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(format!("note: {text}\n").as_bytes());
+}
+
 /// Tells an error that no reporter was there for.
 pub(super) fn report_error(error: &Error) -> ExitCode {
     use std::io::Write;

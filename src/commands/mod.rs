@@ -5,6 +5,7 @@ mod deploy;
 mod diff;
 mod env;
 mod explain;
+mod iam_policy;
 mod init;
 mod logs;
 mod prune;
@@ -23,6 +24,7 @@ pub use env::{
     push as env_push,
 };
 pub use explain::{explain, write_checks, write_pages};
+pub use iam_policy::{IamPolicyJob, Printed, TrustJob, iam_policy, trust};
 pub use init::{InitFrom, InitJob, init};
 pub use logs::{LogsJob, logs};
 pub use prune::{PruneJob, prune};
