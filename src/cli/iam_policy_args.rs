@@ -62,7 +62,13 @@ pub struct WhomArgs {
     #[arg(id = "of_tag", long = "tag", value_name = "NAME", requires = "trust", group = "runs")]
     pub tag: Option<String>,
     /// Only jobs with this environment
-    #[arg(id = "of_environment", long = "environment", value_name = "NAME", requires = "trust", group = "runs")]
+    #[arg(
+        id = "of_environment",
+        long = "environment",
+        value_name = "NAME",
+        requires = "trust",
+        group = "runs"
+    )]
     pub environment: Option<String>,
     /// Only runs of pull requests
     #[arg(long, requires = "trust", group = "runs")]
@@ -102,7 +108,12 @@ impl IamPolicyArgs {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) where no repository is named.
-    pub(super) fn trust(&self, account: String, global: &Global, environment: &Environment) -> Result<TrustJob> {
+    pub(super) fn trust(
+        &self,
+        account: String,
+        global: &Global,
+        environment: &Environment,
+    ) -> Result<TrustJob> {
         let whom = &self.whom;
         let named = given(&whom.repository);
         // The ids are those of the repository whose workflow runs.

@@ -21,10 +21,22 @@ pub struct LoginArgs {
     #[arg(long, global = true, env = "LANDFALL_ROLE_TO_ASSUME", value_name = "ARN")]
     pub role_to_assume: Vec<String>,
     /// The session's name, as CloudTrail shows it [default: landfall with the repository and the run]
-    #[arg(long, global = true, env = "LANDFALL_ROLE_SESSION_NAME", value_name = "NAME", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "LANDFALL_ROLE_SESSION_NAME",
+        value_name = "NAME",
+        hide_short_help = true
+    )]
     pub role_session_name: Option<String>,
     /// How long the session lasts, in seconds or as in 1h; it is renewed before its end [default: 1h]
-    #[arg(long, global = true, env = "LANDFALL_ROLE_DURATION", value_name = "DURATION", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "LANDFALL_ROLE_DURATION",
+        value_name = "DURATION",
+        hide_short_help = true
+    )]
     pub role_duration: Option<String>,
     /// The external id that the role's trust policy wants
     #[arg(long, global = true, env = "LANDFALL_ROLE_EXTERNAL_ID", value_name = "ID", hide_short_help = true)]
@@ -39,7 +51,13 @@ pub struct LoginArgs {
     )]
     pub role_session_tags: Vec<String>,
     /// Whom GitHub's token is for [default: sts.amazonaws.com]
-    #[arg(long, global = true, env = "LANDFALL_OIDC_AUDIENCE", value_name = "AUDIENCE", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "LANDFALL_OIDC_AUDIENCE",
+        value_name = "AUDIENCE",
+        hide_short_help = true
+    )]
     pub oidc_audience: Option<String>,
     /// Assume the role with the token in this file
     #[arg(
@@ -107,7 +125,8 @@ impl LoginArgs {
             Some((url, token)) => FirstStep::Github(GithubJob {
                 url: url.to_owned(),
                 token: Secret::new(token),
-                audience: given(&self.oidc_audience).unwrap_or_else(|| crate::iam_policy::AUDIENCE.to_owned()),
+                audience: given(&self.oidc_audience)
+                    .unwrap_or_else(|| crate::iam_policy::AUDIENCE.to_owned()),
             }),
             None if environment.is_github_actions() && !has_credentials(environment) => {
                 FirstStep::GithubWithoutToken
@@ -179,7 +198,11 @@ mod tests {
     fn roles_come_one_by_one_or_with_commas() {
         let both = format!("{FIRST},{SECOND}");
         let lines = format!(" {FIRST},\n{SECOND}\n");
-        for args in [&["--role-to-assume", FIRST, "--role-to-assume", SECOND][..], &["--role-to-assume", &both], &["--role-to-assume", &lines]] {
+        for args in [
+            &["--role-to-assume", FIRST, "--role-to-assume", SECOND][..],
+            &["--role-to-assume", &both],
+            &["--role-to-assume", &lines],
+        ] {
             assert_eq!(settings(args, &[]).unwrap().roles, [FIRST, SECOND]);
         }
         assert!(roles(&["".to_owned(), " ".to_owned()]).is_empty());
@@ -191,8 +214,12 @@ mod tests {
         let token = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t");
         let github = ("GITHUB_ACTIONS", "true");
         let of = |args: &[&str], variables: &[(&str, &str)]| settings(args, variables).unwrap().first;
-        assert!(matches!(of(&[], &[url, token, github]), FirstStep::Github(job) if job.audience == "sts.amazonaws.com"));
-        assert!(matches!(of(&["--oidc-audience", "x"], &[url, token]), FirstStep::Github(job) if job.audience == "x"));
+        assert!(
+            matches!(of(&[], &[url, token, github]), FirstStep::Github(job) if job.audience == "sts.amazonaws.com")
+        );
+        assert!(
+            matches!(of(&["--oidc-audience", "x"], &[url, token]), FirstStep::Github(job) if job.audience == "x")
+        );
         assert!(matches!(of(&[], &[url, github]), FirstStep::GithubWithoutToken));
         assert!(matches!(of(&[], &[github, ("AWS_ACCESS_KEY_ID", "k")]), FirstStep::Ambient));
         assert!(matches!(of(&[], &[]), FirstStep::Ambient));
@@ -203,14 +230,21 @@ mod tests {
     #[test]
     fn a_session_is_named_after_the_run_and_has_what_was_asked_for() {
         let run = [("GITHUB_REPOSITORY", "acme/shop"), ("GITHUB_RUN_ID", "7001")];
-        let all = settings(&["--role-duration", "1800", "--role-session-tags", "team=web, env=a=b"], &run).unwrap();
+        let all =
+            settings(&["--role-duration", "1800", "--role-session-tags", "team=web, env=a=b"], &run).unwrap();
         assert_eq!(all.session_name, "landfall-acme-shop-7001");
         assert_eq!(all.duration, Some(Duration::from_secs(1_800)));
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(all.tags, [pair("team", "web"), pair("env", "a=b")]);
         let all = settings(&["--role-duration", "1h", "--role-session-name", "my deploy"], &run).unwrap();
-        assert_eq!((all.session_name.as_str(), all.duration), ("my-deploy", Some(Duration::from_secs(3_600))));
-        assert_eq!(settings(&[], &[("CODEBUILD_BUILD_ID", "web:1-2")]).unwrap().session_name, "landfall-web-1-2");
+        assert_eq!(
+            (all.session_name.as_str(), all.duration),
+            ("my-deploy", Some(Duration::from_secs(3_600)))
+        );
+        assert_eq!(
+            settings(&[], &[("CODEBUILD_BUILD_ID", "web:1-2")]).unwrap().session_name,
+            "landfall-web-1-2"
+        );
         for wrong in [["--role-duration", "soon"], ["--role-session-tags", "team"]] {
             assert!(settings(&wrong, &[]).unwrap_err().to_string().contains(wrong[0]));
         }

@@ -17,8 +17,8 @@ use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use super::verify_args::VerifyArgs;
 use super::wiring::{
-    aws_settings, config_file, configuration, configured, masks, note, open_sinks, print, report_error, reported, sinks,
-    sinks_with,
+    aws_settings, config_file, configuration, configured, masks, note, open_sinks, print, report_error,
+    reported, sinks, sinks_with,
 };
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;

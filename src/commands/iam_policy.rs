@@ -61,7 +61,9 @@ pub struct Printed {
 pub async fn iam_policy(job: IamPolicyJob) -> Result<Printed> {
     let config = &job.config;
     let aws = match job.resolve {
-        true => Some(Aws::connect(AwsSettings { region: Some(job.region.clone()), ..job.aws.clone() }).await?),
+        true => {
+            Some(Aws::connect(AwsSettings { region: Some(job.region.clone()), ..job.aws.clone() }).await?)
+        }
         false => None,
     };
     let lookups = match &aws {
@@ -142,7 +144,11 @@ fn size(policy: &Policy) -> Vec<String> {
             "{length} characters are more than a managed policy may have ({LONGEST}): attach it to the role inline (aws iam put-role-policy), or make one for each service: landfall iam-policy SERVICE."
         )
     });
-    vec![too_long.unwrap_or_else(|| format!("{length} of the {LONGEST} characters that a managed policy may have"))]
+    vec![
+        too_long.unwrap_or_else(|| {
+            format!("{length} of the {LONGEST} characters that a managed policy may have")
+        }),
+    ]
 }
 
 /// What is known of a service.
@@ -151,12 +157,18 @@ struct Known {
     attributes: Option<serde_json::Map<String, Value>>,
 }
 
-async fn read(service: &ServiceConfig, config: &Config, aws: Option<&Aws>, lookups: &Account) -> Result<Known> {
+async fn read(
+    service: &ServiceConfig,
+    config: &Config,
+    aws: Option<&Aws>,
+    lookups: &Account,
+) -> Result<Known> {
     let mut known = Known { definition: None, attributes: None };
     if let Some(aws) = aws {
         let live = aws.describe_whole_service(&config.cluster, &service.service).await?;
         if let Some(live) = live {
-            known.definition = aws.describe_task_definition(&live.task_definition).await?.map(|(_, found)| found);
+            known.definition =
+                aws.describe_task_definition(&live.task_definition).await?.map(|(_, found)| found);
             known.attributes = Some(live.document);
         }
     }

@@ -106,7 +106,8 @@ impl Policy {
 impl Statement {
     /// Without what another resource of the same statement includes.
     fn narrowed(&self) -> BTreeSet<String> {
-        let included = |one: &&String| !self.resources.iter().any(|other| other != *one && is_like(other, one));
+        let included =
+            |one: &&String| !self.resources.iter().any(|other| other != *one && is_like(other, one));
         self.resources.iter().filter(included).cloned().collect()
     }
 }
@@ -183,8 +184,14 @@ mod tests {
         assert!(!policy.allows("iam:PassRole", "arn:aws:iam::1:role/b", &BTreeMap::new()));
         let document = policy.to_value();
         assert_eq!(document["Statement"][0]["Action"], "iam:PassRole");
-        assert_eq!(document["Statement"][0]["Resource"], json!(["arn:aws:iam::1:role/a", "arn:aws:iam::1:role/b"]));
-        assert_eq!(document["Statement"][0]["Condition"]["StringEquals"]["iam:PassedToService"], "ecs-tasks.amazonaws.com");
+        assert_eq!(
+            document["Statement"][0]["Resource"],
+            json!(["arn:aws:iam::1:role/a", "arn:aws:iam::1:role/b"])
+        );
+        assert_eq!(
+            document["Statement"][0]["Condition"]["StringEquals"]["iam:PassedToService"],
+            "ecs-tasks.amazonaws.com"
+        );
         assert_eq!(document["Statement"][1]["Resource"], "*", "the star includes the other");
         assert_eq!(policy.length(), document.to_string().len());
     }

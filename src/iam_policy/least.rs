@@ -159,7 +159,12 @@ impl<'a> Deployed<'a> {
     }
 
     fn definition_has(&self, field: &str) -> bool {
-        self.asked.definition.as_map().get(field).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+        self.asked
+            .definition
+            .as_map()
+            .get(field)
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty())
     }
 
     fn repository(&self, host: &EcrHost, name: &str) -> String {
@@ -184,7 +189,9 @@ impl<'a> Deployed<'a> {
             _ => None,
         });
         let is_pushed = |reference: &Reference| {
-            pushed.iter().any(|known| (&known.host, &known.repository) == (&reference.host, &reference.repository))
+            pushed
+                .iter()
+                .any(|known| (&known.host, &known.repository) == (&reference.host, &reference.repository))
         };
         let read = of_definition.chain(sources).filter(|reference| !is_pushed(reference));
         read.filter_map(|reference| Some((reference.is_ecr()?, reference.repository))).collect()
@@ -209,7 +216,8 @@ impl More<'_, '_> {
         let deployed = self.deployed;
         self.policy.allow("ReadRevisions", "ecs:ListTaskDefinitions", "*", None);
         if deployed.definition_has("tags") {
-            let revisions = deployed.ecs(&format!("task-definition/{}:*", deployed.asked.definition.family()));
+            let revisions =
+                deployed.ecs(&format!("task-definition/{}:*", deployed.asked.definition.family()));
             let created = Condition::one("StringEquals", "ecs:CreateAction", "RegisterTaskDefinition");
             self.policy.allow("TagRevisions", "ecs:TagResource", &revisions, Some(&created));
         }
@@ -228,10 +236,13 @@ impl More<'_, '_> {
             self.policy.allow("FollowDeployments", "ecs:ContinueServiceDeployment", &deployments, None);
         }
         if !deployed.asked.definition.wants_fargate() {
-            let instances = deployed.ecs(&format!("container-instance/{}/*", path.split('/').next().unwrap_or("*")));
+            let instances =
+                deployed.ecs(&format!("container-instance/{}/*", path.split('/').next().unwrap_or("*")));
             self.policy.allow("LookAtInstances", "ecs:DescribeContainerInstances", &instances, None);
         }
-        for balancer in deployed.asked.service.get("loadBalancers").and_then(Value::as_array).into_iter().flatten() {
+        for balancer in
+            deployed.asked.service.get("loadBalancers").and_then(Value::as_array).into_iter().flatten()
+        {
             let role = balancer.pointer("/advancedConfiguration/roleArn").and_then(Value::as_str);
             if let Some(role) = role {
                 let passed = passed_to("ecs.amazonaws.com");
@@ -273,7 +284,9 @@ impl More<'_, '_> {
         // Whether an object is there already, and what stands in the one that runs.
         self.policy.allow("StoreEnvFiles", "s3:GetObject", &format!("{bucket}/{folder}*"), None);
         // HeadBucket needs s3:ListBucket and has no prefix that a condition could name.
-        for action in ["s3:ListBucket", "s3:GetBucketAcl", "s3:GetBucketPolicyStatus", "s3:GetBucketPublicAccessBlock"] {
+        for action in
+            ["s3:ListBucket", "s3:GetBucketAcl", "s3:GetBucketPolicyStatus", "s3:GetBucketPublicAccessBlock"]
+        {
             self.policy.allow("LookAtBucket", action, &bucket, None);
         }
         if let Some(key) = deployed.key_of_store() {
@@ -300,9 +313,14 @@ fn allow_checks(policy: &mut Policy, deployed: &Deployed<'_>) {
     }
     let volumes = definition.as_map().get("volumes").and_then(Value::as_array);
     if volumes.into_iter().flatten().any(|volume| volume.get("efsVolumeConfiguration").is_some()) {
-        ["DescribeFileSystems", "DescribeMountTargets", "DescribeMountTargetSecurityGroups", "DescribeAccessPoints"]
-            .iter()
-            .for_each(|action| read(&format!("elasticfilesystem:{action}")));
+        [
+            "DescribeFileSystems",
+            "DescribeMountTargets",
+            "DescribeMountTargetSecurityGroups",
+            "DescribeAccessPoints",
+        ]
+        .iter()
+        .for_each(|action| read(&format!("elasticfilesystem:{action}")));
     }
     // The execution role's demands tell which secrets and parameters there are. Their values stay unread: that is no
     // permission for whoever deploys.

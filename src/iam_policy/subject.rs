@@ -35,7 +35,8 @@ pub fn account_of(config: &Config, definitions: &[Option<TaskDefinition>]) -> Op
     let arns = std::iter::once(config.cluster.as_str()).chain(services).chain(of_roles);
     let images = config.services.iter().flat_map(|service| &service.containers);
     let images = images.filter_map(|container| container.image.as_ref());
-    let hosts = images.flat_map(|image| image.targets()).filter_map(|reference| Some(reference.is_ecr()?.account));
+    let hosts =
+        images.flat_map(|image| image.targets()).filter_map(|reference| Some(reference.is_ecr()?.account));
     arns.filter_map(of_arn).chain(hosts).next()
 }
 
@@ -133,8 +134,10 @@ fn unknown_definition(config: &ServiceConfig, place: &Place<'_>) -> Value {
         names.push("container");
     }
     let log = json!({ "logDriver": "awslogs", "options": { "awslogs-group": "*" } });
-    let containers: Vec<Value> =
-        names.iter().map(|name| json!({ "name": name, "image": "unknown", "logConfiguration": log })).collect();
+    let containers: Vec<Value> = names
+        .iter()
+        .map(|name| json!({ "name": name, "image": "unknown", "logConfiguration": log }))
+        .collect();
     json!({
         "family": "*",
         "executionRoleArn": any_role,
@@ -162,7 +165,8 @@ fn edited(
         }
         if let Some(store) = store.filter(|_| !container.env_files.is_empty()) {
             // The key has the hash of a content that is yet to be written.
-            let any = format!("arn:{}:s3:::{}/{}*", place.partition(), store.bucket, folder(store, &config.name));
+            let any =
+                format!("arn:{}:s3:::{}/{}*", place.partition(), store.bucket, folder(store, &config.name));
             definition = with_env_file(&definition, &name, &any)?;
         }
     }
@@ -172,9 +176,13 @@ fn edited(
 fn with_env_file(definition: &TaskDefinition, container: &str, arn: &str) -> Result<TaskDefinition> {
     let mut document = definition.to_value();
     let containers = document.get_mut("containerDefinitions").and_then(Value::as_array_mut);
-    let found = containers.into_iter().flatten().find(|one| one.get("name").and_then(Value::as_str) == Some(container));
+    let found = containers
+        .into_iter()
+        .flatten()
+        .find(|one| one.get("name").and_then(Value::as_str) == Some(container));
     let found = found.and_then(Value::as_object_mut);
-    let found = found.ok_or_else(|| Error::usage(format!("the task definition has no container {container}")))?;
+    let found =
+        found.ok_or_else(|| Error::usage(format!("the task definition has no container {container}")))?;
     let files = found.entry("environmentFiles").or_insert_with(|| json!([]));
     if let Some(files) = files.as_array_mut() {
         files.push(json!({ "type": "s3", "value": arn }));

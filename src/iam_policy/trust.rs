@@ -62,7 +62,8 @@ impl GithubRepository {
     /// The same with what stands behind the repository.
     pub fn subjects_with(&self, suffix: &str) -> Vec<String> {
         let Self { owner, name, ids } = self;
-        let by_id = ids.as_ref().map(|(owner_id, id)| format!("repo:{owner}@{owner_id}/{name}@{id}:{suffix}"));
+        let by_id =
+            ids.as_ref().map(|(owner_id, id)| format!("repo:{owner}@{owner_id}/{name}@{id}:{suffix}"));
         [Some(format!("repo:{owner}/{name}:{suffix}")), by_id].into_iter().flatten().collect()
     }
 }

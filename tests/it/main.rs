@@ -19,6 +19,7 @@ mod env;
 mod env_lifecycle;
 mod env_store;
 mod explain;
+mod iam_policy;
 mod images;
 mod init;
 mod kinds;
@@ -27,6 +28,7 @@ mod lookups;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
+mod oidc;
 mod plan;
 mod plan_idempotence;
 mod plan_speed;

@@ -64,7 +64,8 @@ impl World {
         let lets_through = |statement: &Value| {
             text(statement, "Effect") == Some("Allow")
                 && any_text(statement.get("Action"), |pattern| is_like(pattern, action))
-                && (resource == "*" || any_text(statement.get("Resource"), |pattern| is_like(pattern, resource)))
+                && (resource == "*"
+                    || any_text(statement.get("Resource"), |pattern| is_like(pattern, resource)))
         };
         // Who one is, everybody may ask.
         action != "sts:GetCallerIdentity" && !statements(policy.1).any(lets_through)

@@ -53,7 +53,9 @@ impl World {
             context.insert("sts:ExternalId".to_owned(), id.to_owned());
         }
         let names = caller_names(&caller);
-        let is_caller = |principal: &Value| any_text(principal.get("AWS"), |name| names.iter().any(|known| known == name));
+        let is_caller = |principal: &Value| {
+            any_text(principal.get("AWS"), |name| names.iter().any(|known| known == name))
+        };
         let mut actions = vec!["sts:AssumeRole"];
         if !list(input, "Tags").is_empty() {
             actions.push("sts:TagSession");
@@ -78,8 +80,9 @@ impl World {
     pub(crate) fn assume_role_with_web_identity(&mut self, input: &Value) -> Result<Value, ApiError> {
         let asked = self.asked(input)?;
         let token = text(input, "WebIdentityToken").unwrap_or_default();
-        let claims = claims(token)
-            .ok_or_else(|| ApiError::client("InvalidIdentityToken", "The ID Token provided is not a valid JWT."))?;
+        let claims = claims(token).ok_or_else(|| {
+            ApiError::client("InvalidIdentityToken", "The ID Token provided is not a valid JWT.")
+        })?;
         let claim = |name: &str| text(&claims, name).unwrap_or_default();
         let (issuer, audience) = (claim("iss"), claim("aud"));
         let host = issuer.trim_start_matches("https://").to_owned();
@@ -93,7 +96,8 @@ impl World {
         let context: Context =
             ["sub", "aud"].iter().map(|name| (format!("{host}:{name}"), claim(name).to_owned())).collect();
         let provider = format!(":oidc-provider/{host}");
-        let is_provider = |principal: &Value| any_text(principal.get("Federated"), |arn| arn.ends_with(&provider));
+        let is_provider =
+            |principal: &Value| any_text(principal.get("Federated"), |arn| arn.ends_with(&provider));
         if !self.trusts(&asked.role, "sts:AssumeRoleWithWebIdentity", &context, is_provider) {
             return Err(denied("Not authorized to perform sts:AssumeRoleWithWebIdentity".to_owned()));
         }
@@ -185,7 +189,12 @@ fn caller_names(caller: &str) -> Vec<String> {
     let account = caller.split(':').nth(4).unwrap_or_default();
     let role = caller.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
     let role = role.map(|role| format!("arn:aws:iam::{account}:role/{role}"));
-    let all = [Some(caller.to_owned()), role, Some(format!("arn:aws:iam::{account}:root")), Some(account.to_owned())];
+    let all = [
+        Some(caller.to_owned()),
+        role,
+        Some(format!("arn:aws:iam::{account}:root")),
+        Some(account.to_owned()),
+    ];
     all.into_iter().flatten().chain(["*".to_owned()]).collect()
 }
 

@@ -137,7 +137,8 @@ where
 
 /// The credentials, hidden from the log of the job.
 fn taken(step: Step<'_>, answered: Option<Answered>, means: &Means) -> Result<Credentials> {
-    let answered = answered.ok_or_else(|| Error::internal(format!("STS gave no credentials of {}", step.role)))?;
+    let answered =
+        answered.ok_or_else(|| Error::internal(format!("STS gave no credentials of {}", step.role)))?;
     for value in [&answered.access_key_id, &answered.secret_access_key, &answered.session_token] {
         means.hide(value);
     }

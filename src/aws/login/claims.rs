@@ -85,7 +85,10 @@ mod tests {
             forms.sort();
             assert_eq!(forms, [by_name, by_id]);
             let told = claims.told().unwrap();
-            assert!(told.starts_with(&format!("sub {sub}, aud sts.amazonaws.com, repository acme/shop")), "{told}");
+            assert!(
+                told.starts_with(&format!("sub {sub}, aud sts.amazonaws.com, repository acme/shop")),
+                "{told}"
+            );
         }
         let customised = claims(&json!({ "sub": "job_workflow_ref:acme/x", "repository": "acme/shop" }));
         assert_eq!(customised.subjects(), ["job_workflow_ref:acme/x"]);

@@ -34,7 +34,11 @@ pub(super) fn refused(refusal: &Refusal<'_>, claims: &Claims) -> Error {
 fn is_about_the_token(code: &str) -> bool {
     matches!(
         code,
-        "AccessDenied" | "IDPRejectedClaim" | "InvalidIdentityToken" | "ExpiredTokenException" | "IDPCommunicationError"
+        "AccessDenied"
+            | "IDPRejectedClaim"
+            | "InvalidIdentityToken"
+            | "ExpiredTokenException"
+            | "IDPCommunicationError"
     )
 }
 
@@ -156,7 +160,8 @@ fn provider(step: &Step<'_>, lower: &str, claims: &Claims) -> String {
         return format!("Correct the thumbprint of the provider {arn}.");
     }
     if lower.contains("verification key") || lower.contains("couldn't retrieve") {
-        return "STS could not read the keys of the provider that signed the token: run the job again.".to_owned();
+        return "STS could not read the keys of the provider that signed the token: run the job again."
+            .to_owned();
     }
     format!("Check that account {account} has the identity provider {arn} with the audience {audience}.")
 }
@@ -225,31 +230,110 @@ mod tests {
                 "AccessDenied",
                 denied,
                 true,
-                &[denied, "sub repo:acme@65/shop@74:environment:prod", "aud sts.amazonaws.com", "repository acme/shop", "environment prod", "ref refs/heads/main"],
-                &["\"repo:acme/shop:environment:prod\"", "\"repo:acme@65/shop@74:environment:prod\"", "has no role deploy, which cannot be told", "takes the place of the branch", "StringEquals", "arn:aws:iam::123456789012:oidc-provider/"],
+                &[
+                    denied,
+                    "sub repo:acme@65/shop@74:environment:prod",
+                    "aud sts.amazonaws.com",
+                    "repository acme/shop",
+                    "environment prod",
+                    "ref refs/heads/main",
+                ],
+                &[
+                    "\"repo:acme/shop:environment:prod\"",
+                    "\"repo:acme@65/shop@74:environment:prod\"",
+                    "has no role deploy, which cannot be told",
+                    "takes the place of the branch",
+                    "StringEquals",
+                    "arn:aws:iam::123456789012:oidc-provider/",
+                ],
             ),
-            ("IDPRejectedClaim", "Rejected", true, &["IDPRejectedClaim: Rejected; the token says sub "], &["repo:acme/shop:environment:prod"]),
+            (
+                "IDPRejectedClaim",
+                "Rejected",
+                true,
+                &["IDPRejectedClaim: Rejected; the token says sub "],
+                &["repo:acme/shop:environment:prod"],
+            ),
             (
                 "InvalidIdentityToken",
                 "No OpenIDConnect provider found in your account for https://token.actions.githubusercontent.com",
                 true,
                 &["aud sts.amazonaws.com"],
-                &["create-open-id-connect-provider --url https://token.actions.githubusercontent.com --client-id-list sts.amazonaws.com", "123456789012"],
+                &[
+                    "create-open-id-connect-provider --url https://token.actions.githubusercontent.com --client-id-list sts.amazonaws.com",
+                    "123456789012",
+                ],
             ),
-            ("InvalidIdentityToken", "Incorrect token audience", true, &["Incorrect"], &["--client-id sts.amazonaws.com", "--oidc-audience"]),
-            ("InvalidIdentityToken", "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint", true, &[], &["thumbprint of the provider arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"]),
-            ("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider", true, &[], &["run the job again"]),
+            (
+                "InvalidIdentityToken",
+                "Incorrect token audience",
+                true,
+                &["Incorrect"],
+                &["--client-id sts.amazonaws.com", "--oidc-audience"],
+            ),
+            (
+                "InvalidIdentityToken",
+                "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
+                true,
+                &[],
+                &[
+                    "thumbprint of the provider arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+                ],
+            ),
+            (
+                "InvalidIdentityToken",
+                "Couldn't retrieve verification key from your identity provider",
+                true,
+                &[],
+                &["run the job again"],
+            ),
             ("InvalidIdentityToken", "odd", true, &[], &["has the identity provider"]),
-            ("ExpiredTokenException", "Token expired", true, &["the token says"], &["A new token was refused as well"]),
+            (
+                "ExpiredTokenException",
+                "Token expired",
+                true,
+                &["the token says"],
+                &["A new token was refused as well"],
+            ),
             ("ExpiredToken", "", false, &[], &["get new ones"]),
             ("IDPCommunicationError", "", true, &["IDPCommunicationError"], &["several times"]),
             ("MalformedPolicyDocument", "bad", true, &[], &["sends no session policy"]),
             ("PackedPolicyTooLarge", "110%", false, &["110%"], &["--role-session-tags"]),
-            ("RegionDisabledException", "off", true, &[], &["Activate STS for eu-west-1 in account 123456789012"]),
-            ("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", true, &["exceeds"], &["--role-name deploy --max-session-duration 7200"]),
-            ("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.", false, &[], &["an hour at most"]),
-            ("AccessDenied", "User: arn:aws:sts::1:assumed-role/a/b is not authorized to perform: sts:AssumeRole on resource: x", false, &["sts:AssumeRole on arn"], &["Allow the role before it `sts:AssumeRole`", "--role-external-id", "no such role"]),
-            ("AccessDenied", "User: x is not authorized to perform: sts:TagSession on resource: y", false, &[], &["Allow sts:TagSession"]),
+            (
+                "RegionDisabledException",
+                "off",
+                true,
+                &[],
+                &["Activate STS for eu-west-1 in account 123456789012"],
+            ),
+            (
+                "ValidationError",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+                true,
+                &["exceeds"],
+                &["--role-name deploy --max-session-duration 7200"],
+            ),
+            (
+                "ValidationError",
+                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+                false,
+                &[],
+                &["an hour at most"],
+            ),
+            (
+                "AccessDenied",
+                "User: arn:aws:sts::1:assumed-role/a/b is not authorized to perform: sts:AssumeRole on resource: x",
+                false,
+                &["sts:AssumeRole on arn"],
+                &["Allow the role before it `sts:AssumeRole`", "--role-external-id", "no such role"],
+            ),
+            (
+                "AccessDenied",
+                "User: x is not authorized to perform: sts:TagSession on resource: y",
+                false,
+                &[],
+                &["Allow sts:TagSession"],
+            ),
         ];
         for (code, message, by_token, in_text, in_hint) in table {
             let (text, hint) = said(code, message, by_token, &of_github());
@@ -265,8 +349,12 @@ mod tests {
 
     #[test]
     fn a_token_of_somebody_else_and_no_token_are_explained_without_github() {
-        let (_, hint) = said("AccessDenied", "no", true, &json!({ "iss": "https://idp.test", "sub": "ci", "aud": "x" }));
-        assert!(hint.contains("accept aud x and sub ci of this issuer") && !hint.contains("github"), "{hint}");
+        let (_, hint) =
+            said("AccessDenied", "no", true, &json!({ "iss": "https://idp.test", "sub": "ci", "aud": "x" }));
+        assert!(
+            hint.contains("accept aud x and sub ci of this issuer") && !hint.contains("github"),
+            "{hint}"
+        );
         let (text, hint) = said("AccessDenied", "no", true, &json!({}));
         assert!(!text.contains("the token says") && hint.contains("cannot be told"), "{text} {hint}");
     }

@@ -215,7 +215,12 @@ mod tests {
     fn what_sts_could_not_do_is_refused_with_the_flag() {
         settings(file(), &[ROLE]).checked().unwrap();
         settings(FirstStep::Ambient, &["arn:aws-cn:iam::123456789012:role/a/b"]).checked().unwrap();
-        for wrong in ["deploy", "arn:aws:iam::1:role/x", "arn:aws:iam::123456789012:user/x", "arn:aws:iam::123456789012:role/"] {
+        for wrong in [
+            "deploy",
+            "arn:aws:iam::1:role/x",
+            "arn:aws:iam::123456789012:user/x",
+            "arn:aws:iam::123456789012:role/",
+        ] {
             refused(settings(file(), &[wrong]), "--role-to-assume");
         }
         for seconds in [899, 43_201] {

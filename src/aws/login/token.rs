@@ -12,8 +12,7 @@ use crate::secret::Secret;
 /// How long each attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long is waited before another attempt, if the last one failed on GitHub's side or on the way.
-const PAUSES: [Duration; 3] =
-    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// A new token; `None` where the first role is not assumed with one.
 pub(super) async fn new_token(first: &FirstStep) -> Result<Option<Secret>> {
@@ -45,9 +44,9 @@ enum Failed {
 
 async fn of_github(job: &GithubJob) -> Result<Secret> {
     let mut url = Url::parse(&job.url).map_err(|error| {
-        Error::usage("ACTIONS_ID_TOKEN_REQUEST_URL is not a URL").source(error).hint(
-            "GitHub's runner sets this variable: pass it on as it is.",
-        )
+        Error::usage("ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")
+            .source(error)
+            .hint("GitHub's runner sets this variable: pass it on as it is.")
     })?;
     url.query_pairs_mut().append_pair("audience", &job.audience);
     let client = Client::builder()
@@ -75,11 +74,14 @@ async fn attempt(client: &Client, url: &Url, job: &GithubJob) -> Result<Secret, 
     let broken = |error: reqwest::Error| {
         // The URL has a query that is nobody's business.
         let error = error.without_url();
-        Failed::ForNow(refused("no answer".to_owned()).source(error).hint(
-            "The runner cannot reach GitHub: check its network and proxy, and run the job again.",
-        ))
+        Failed::ForNow(
+            refused("no answer".to_owned())
+                .source(error)
+                .hint("The runner cannot reach GitHub: check its network and proxy, and run the job again."),
+        )
     };
-    let request = client.get(url.clone()).bearer_auth(job.token.expose()).header("accept", "application/json");
+    let request =
+        client.get(url.clone()).bearer_auth(job.token.expose()).header("accept", "application/json");
     let answer = request.send().await.map_err(broken)?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(broken)?;
