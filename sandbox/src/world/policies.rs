@@ -60,7 +60,11 @@ impl World {
         let Some(policy) = self.policies.0.iter().find(|(principal, _)| self.is_caller(principal)) else {
             return false;
         };
-        let resource = resource.trim_matches('"');
+        let mut resource = resource.trim_matches('"');
+        if action == "s3:ListBucket" {
+            // Whoever asks about an object is asked for this one, too, and it is the bucket's.
+            resource = resource.split('/').next().unwrap_or(resource);
+        }
         let lets_through = |statement: &Value| {
             text(statement, "Effect") == Some("Allow")
                 && any_text(statement.get("Action"), |pattern| is_like(pattern, action))

@@ -18,7 +18,8 @@ use crate::aws::calls::CallCounter;
 use crate::emit::Masks;
 use crate::error::{Error, Result};
 
-/// How long before its end a session is replaced. The shortest one lasts 15 minutes (facts 8.2).
+/// How long before its end a session is replaced; the SDK's cache waits for up to half of it, at random. The shortest
+/// session lasts 15 minutes (facts 8.2).
 const AHEAD: Duration = Duration::from_secs(300);
 /// How long an attempt to replace it that failed is not repeated.
 const PAUSE: Duration = Duration::from_secs(30);
