@@ -21,6 +21,7 @@ mod env_store;
 mod explain;
 mod images;
 mod init;
+mod init_workflows;
 mod kinds;
 mod logs;
 mod lookups;
