@@ -2,12 +2,13 @@
 //! idempotence that tests/it/plan_idempotence.rs holds the sandbox to. moto is one account for all tests and all runs.
 
 use landfall::task_definition::TaskDefinition;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::raw::{Query, Raw, element};
 use super::unique;
 use crate::plan_idempotence::{
-    Furniture, RealService, different, own_cases, real_services, real_task_definitions, updates,
+    Furniture, RealService, RealTaskDefinition, different, own_cases, real_services, real_task_definitions,
+    updates,
 };
 use crate::stage::lay_over;
 
@@ -49,33 +50,59 @@ impl Moto {
     }
 }
 
+/// What moto drops of our own cases, and why. Nothing else may be missing, and all of this has to be.
+const DROPPED: [(&str, &str); 2] = [
+    ("inventedField.deep", "moto answers by AWS's model of today, which has no such field"),
+    ("containerDefinitions[app].inventedInside", "the same within a container"),
+];
+
 #[tokio::test]
 async fn every_way_to_write_the_same_is_the_same() {
     let moto = Moto::connect();
-    let mut wrong = Vec::new();
+    let mut found = Vec::new();
     for value in own_cases() {
         let written = TaskDefinition::from_value(value).expect("a definition");
-        match moto.round(&written).await {
-            Ok(found) if found.is_empty() => {}
-            other => wrong.push(format!("{other:?}")),
-        }
+        found.extend(moto.round(&written).await.unwrap_or_else(|refusal| panic!("{refusal}")));
     }
-    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(found, DROPPED.map(|(path, _)| path));
 }
 
 #[tokio::test]
 async fn real_task_definitions_come_back_without_a_difference() {
     let moto = Moto::connect();
+    let all = real_task_definitions();
+    if all.is_empty() {
+        return;
+    }
+    let (mut same, mut invalid) = (0, 0);
     let mut wrong = Vec::new();
-    for (name, value) in real_task_definitions() {
-        let Ok(written) = TaskDefinition::from_value(value) else { continue };
+    for RealTaskDefinition { name, document, troubles } in all {
+        let Ok(written) = TaskDefinition::from_value(document) else {
+            invalid += 1;
+            continue;
+        };
+        // A field that AWS's model does not have is dropped there (see DROPPED); the rest AWS refuses.
+        if !troubles.is_empty() {
+            invalid += 1;
+            continue;
+        }
         match moto.round(&written).await {
-            Ok(found) if found.is_empty() => {}
+            Ok(found) if found.is_empty() => same += 1,
             other => wrong.push(format!("{name} {other:?}")),
         }
     }
+    println!("{same} come back as they were, {invalid} are none that AWS would take");
     assert_eq!(wrong, Vec::<String>::new());
+    assert!(same > 20, "{same} of {}", same + invalid);
 }
+
+/// Attributes of services that moto's CreateService does not read, so that DescribeServices cannot show them.
+const NOT_READ: [(&str, &str); 4] = [
+    ("deploymentConfiguration", "the circuit breaker and the percentages"),
+    ("enableExecuteCommand", "moto shows none"),
+    ("healthCheckGracePeriodSeconds", "moto shows none"),
+    ("loadBalancer", "no attribute of AWS's: a slip of one file, which the checks of documents name"),
+];
 
 #[tokio::test]
 async fn real_services_come_back_without_a_difference() {
@@ -89,22 +116,30 @@ async fn real_services_come_back_without_a_difference() {
         security_group: &security_group,
         target_group: "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/real/0123456789abcdef",
     };
+    let all = real_services(&furniture);
+    if all.is_empty() {
+        return;
+    }
+    let number = all.len();
     let mut wrong = Vec::new();
-    for RealService { name, file, task_definition, mut creation } in real_services(&furniture) {
+    for RealService { name, file, task_definition, mut creation } in all {
         let registered = moto.ecs("RegisterTaskDefinition", task_definition).await;
         let arn = &registered["taskDefinition"]["taskDefinitionArn"];
         lay_over(
             &mut creation,
             &json!({ "cluster": cluster, "serviceName": name.split('.').next(), "taskDefinition": arn }),
         );
-        match moto.try_ecs("CreateService", creation.clone()).await {
-            Ok(_) => {
-                let which = json!({ "cluster": cluster, "services": [creation["serviceName"]] });
-                let found = updates(&moto.ecs("DescribeServices", which).await, &file);
-                wrong.extend(found.into_iter().map(|found| format!("{name}: {found}")));
-            }
-            Err(refusal) => wrong.push(format!("{name}: {refusal}")),
+        let which = json!({ "cluster": cluster, "services": [creation["serviceName"]] });
+        if let Err(refusal) = moto.try_ecs("CreateService", creation).await {
+            wrong.push(format!("{name}: {refusal}"));
+            continue;
         }
+        let found = updates(&moto.ecs("DescribeServices", which).await, &file).into_iter().filter(|path| {
+            let attribute = path.split('.').next().unwrap_or_default();
+            !NOT_READ.iter().any(|(unread, _)| *unread == attribute)
+        });
+        wrong.extend(found.map(|path| format!("{name}: {path}")));
     }
     assert_eq!(wrong, Vec::<String>::new());
+    assert!(number > 10, "{number}");
 }
