@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{Error as Mismatch, StrDeserializer};
-use serde::de::{DeserializeOwned, Error as _, IntoDeserializer, Visitor};
+use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
@@ -40,7 +40,9 @@ impl<T> Given<T> {
     pub(super) fn known(self) -> Result<T> {
         match self.form {
             Form::Value(value) => Ok(value),
-            Form::Expression(_) => Err(Error::internal("an expression of the configuration was not replaced")),
+            Form::Expression(_) => {
+                Err(Error::internal("an expression of the configuration was not replaced"))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::ministack::Ministack;
 use super::moto::Moto;
-use super::raw::{Query, REGION};
+use super::raw::{Query, REGION, element};
 use super::{load_hello, unique};
 use crate::support::{Landfall, writes};
 
@@ -50,14 +50,17 @@ async fn a_service_of_moto_is_unchanged_once_it_is_written_down() {
             &[("RoleName", &name), ("AssumeRolePolicyDocument", &trust.to_string())],
         )
         .await;
-    let (subnet, security_group) = (moto.subnet().await, moto.security_group().await);
+    let network = moto.network().await;
+    // Names of load balancers are short.
+    let target_group =
+        moto.load_balancer(&name.replace("written-down", "live"), &network.vpc, &network.subnets).await;
     moto.ecs("CreateCluster", json!({ "clusterName": name })).await;
     let registered: Value = moto
         .ecs(
             "RegisterTaskDefinition",
             json!({
                 "family": name, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256",
-                "memory": "512", "executionRoleArn": super::raw::element(&role, "Arn"),
+                "memory": "512", "executionRoleArn": element(&role, "Arn"),
                 "containerDefinitions": [{
                     "name": "web", "image": "busybox", "portMappings": [{ "containerPort": 8080 }],
                     "environment": [{ "name": "PRICE", "value": "$${A} $$5" }],
@@ -71,10 +74,11 @@ async fn a_service_of_moto_is_unchanged_once_it_is_written_down() {
     moto.ecs(
         "CreateService",
         json!({
-            "cluster": name, "serviceName": name, "desiredCount": 0, "launchType": "FARGATE",
+            "cluster": name, "serviceName": name, "desiredCount": 1, "launchType": "FARGATE",
             "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"],
             "networkConfiguration": { "awsvpcConfiguration": {
-                "subnets": [subnet], "securityGroups": [security_group], "assignPublicIp": "ENABLED" } },
+                "subnets": network.subnets, "securityGroups": [network.security_group], "assignPublicIp": "ENABLED" } },
+            "loadBalancers": [{ "targetGroupArn": target_group, "containerName": "web", "containerPort": 8080 }],
             "tags": [{ "key": "team", "value": "blue" }]
         }),
     )

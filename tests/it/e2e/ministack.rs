@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::raw::{Query, Raw, element};
+use super::raw::Raw;
 use super::{docker, until};
 
 /// A client of ministack.
@@ -69,45 +69,8 @@ impl Ministack {
         docker(&["push", &reference]);
 
         self.ecs("CreateCluster", json!({"clusterName": name})).await;
-        let balancer = self
-            .query(
-                Query::LoadBalancing,
-                "CreateLoadBalancer",
-                &[
-                    ("Name", name),
-                    ("Type", "application"),
-                    ("Subnets.member.1", "subnet-00000001"),
-                    ("Subnets.member.2", "subnet-00000002"),
-                ],
-            )
-            .await;
-        let group = self
-            .query(
-                Query::LoadBalancing,
-                "CreateTargetGroup",
-                &[
-                    ("Name", name),
-                    ("Protocol", "HTTP"),
-                    ("Port", "8080"),
-                    ("VpcId", "vpc-00000001"),
-                    ("TargetType", "ip"),
-                    ("HealthCheckPath", "/health"),
-                ],
-            )
-            .await;
-        let target_group = element(&group, "TargetGroupArn");
-        self.query(
-            Query::LoadBalancing,
-            "CreateListener",
-            &[
-                ("LoadBalancerArn", &element(&balancer, "LoadBalancerArn")),
-                ("Protocol", "HTTP"),
-                ("Port", "80"),
-                ("DefaultActions.member.1.Type", "forward"),
-                ("DefaultActions.member.1.TargetGroupArn", &target_group),
-            ],
-        )
-        .await;
+        let subnets = ["subnet-00000001".to_owned(), "subnet-00000002".to_owned()];
+        let target_group = self.load_balancer(name, "vpc-00000001", &subnets).await;
         let mut containers = vec![json!({
             "name": "web", "image": reference, "essential": true,
             "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
@@ -131,7 +94,7 @@ impl Ministack {
                 "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"],
                 "desiredCount": tasks, "launchType": "FARGATE",
                 "networkConfiguration": {"awsvpcConfiguration": {
-                    "subnets": ["subnet-00000001", "subnet-00000002"],
+                    "subnets": subnets,
                     "securityGroups": ["sg-00000001"], "assignPublicIp": "ENABLED"}},
                 "loadBalancers": [{"targetGroupArn": target_group, "containerName": "web", "containerPort": 8080}],
                 "deploymentConfiguration": {"minimumHealthyPercent": minimum, "maximumPercent": maximum}

@@ -4,7 +4,7 @@
 use landfall::task_definition::TaskDefinition;
 use serde_json::json;
 
-use super::raw::{Query, Raw, element};
+use super::raw::{Query, Raw, element, elements};
 use super::unique;
 use crate::plan_idempotence::{
     Furniture, RealService, RealTaskDefinition, different, own_cases, real_services, real_task_definitions,
@@ -39,15 +39,31 @@ impl Moto {
         Ok(different(described, written))
     }
 
-    /// A subnet of the default VPC.
-    pub async fn subnet(&self) -> String {
-        element(&self.query(Query::Ec2, "DescribeSubnets", &[]).await, "subnetId")
+    /// The default VPC.
+    pub async fn network(&self) -> Network {
+        let subnets = self.query(Query::Ec2, "DescribeSubnets", &[]).await;
+        let vpc = element(&subnets, "vpcId");
+        let mut ids = elements(&subnets, "subnetId");
+        let groups = self
+            .query(
+                Query::Ec2,
+                "DescribeSecurityGroups",
+                &[("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", &vpc)],
+            )
+            .await;
+        Network {
+            subnets: std::array::from_fn(|_| ids.next().expect("two subnets")),
+            security_group: element(&groups, "groupId"),
+            vpc,
+        }
     }
+}
 
-    /// A security group of the default VPC.
-    pub async fn security_group(&self) -> String {
-        element(&self.query(Query::Ec2, "DescribeSecurityGroups", &[]).await, "groupId")
-    }
+/// Where tasks can run.
+pub struct Network {
+    pub vpc: String,
+    pub subnets: [String; 2],
+    pub security_group: String,
 }
 
 /// What moto drops of our own cases, and why. Nothing else may be missing, and all of this has to be.
@@ -109,11 +125,10 @@ async fn real_services_come_back_without_a_difference() {
     let moto = Moto::connect();
     let cluster = unique("real");
     moto.ecs("CreateCluster", json!({ "clusterName": cluster })).await;
-    let subnets = [moto.subnet().await];
-    let security_group = moto.security_group().await;
+    let network = moto.network().await;
     let furniture = Furniture {
-        subnets: &subnets,
-        security_group: &security_group,
+        subnets: &network.subnets,
+        security_group: &network.security_group,
         target_group: "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/real/0123456789abcdef",
     };
     let all = real_services(&furniture);

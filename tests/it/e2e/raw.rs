@@ -94,6 +94,51 @@ impl Raw {
         answer(request, name).await.unwrap_or_else(|refusal| panic!("{operation}: {refusal}"))
     }
 
+    /// A load balancer that leads to port 8080 of the tasks of a service: the ARN of its target group.
+    pub async fn load_balancer(&self, name: &str, vpc: &str, subnets: &[String; 2]) -> String {
+        let service = Query::LoadBalancing;
+        let balancer = self
+            .query(
+                service,
+                "CreateLoadBalancer",
+                &[
+                    ("Name", name),
+                    ("Type", "application"),
+                    ("Subnets.member.1", &subnets[0]),
+                    ("Subnets.member.2", &subnets[1]),
+                ],
+            )
+            .await;
+        let group = self
+            .query(
+                service,
+                "CreateTargetGroup",
+                &[
+                    ("Name", name),
+                    ("Protocol", "HTTP"),
+                    ("Port", "8080"),
+                    ("VpcId", vpc),
+                    ("TargetType", "ip"),
+                    ("HealthCheckPath", "/health"),
+                ],
+            )
+            .await;
+        let target_group = element(&group, "TargetGroupArn");
+        self.query(
+            service,
+            "CreateListener",
+            &[
+                ("LoadBalancerArn", &element(&balancer, "LoadBalancerArn")),
+                ("Protocol", "HTTP"),
+                ("Port", "80"),
+                ("DefaultActions.member.1.Type", "forward"),
+                ("DefaultActions.member.1.TargetGroupArn", &target_group),
+            ],
+        )
+        .await;
+        target_group
+    }
+
     pub async fn put_bucket(&self, name: &str) {
         let request = self.http.put(format!("{}/{name}", self.endpoint));
         answer(request, "s3").await.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
@@ -126,8 +171,12 @@ async fn answer(request: RequestBuilder, service: &str) -> Result<String, String
 
 /// The text of the first element of this name.
 pub fn element(xml: &str, name: &str) -> String {
-    let start =
-        xml.find(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}")) + name.len() + 2;
-    let end = xml[start..].find('<').expect("an end") + start;
-    xml[start..end].to_owned()
+    elements(xml, name).next().unwrap_or_else(|| panic!("no {name} in {xml}"))
+}
+
+/// The text of each element of this name.
+pub fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
+    let tag = format!("<{name}>");
+    let starts: Vec<usize> = xml.match_indices(&tag).map(|(at, _)| at + tag.len()).collect();
+    starts.into_iter().map(|start| xml[start..].split('<').next().unwrap_or_default().to_owned())
 }
