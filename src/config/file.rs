@@ -394,7 +394,7 @@ services:
             assert!(error.hint_text().is_some());
         }
         let unset = load(&[("N", "1")]).unwrap_err().to_string();
-        assert!(unset.starts_with("landfall.yml:9:18: the environment variable `W` is not set"), "{unset}");
+        assert!(unset.starts_with("landfall.yml:9:19: the environment variable `W` is not set"), "{unset}");
         // Without an expression nothing has changed: what is wrong is said where it stands.
         for (wrong, place) in
             [("max_failed_tasks: -1", "4:23"), ("rollback: maybe", "4:15"), ("wait: { for: 3 }", "4:18")]

@@ -130,7 +130,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Form<T> {
                 if text.contains("${") {
                     return Ok(Form::Expression(text.to_owned()));
                 }
-                read(text).map(Form::Value).map_err(E::custom)
+                // What is wrong is said as of every other value.
+                read(text).or_else(|_| T::deserialize(StrDeserializer::<E>::new(text))).map(Form::Value)
             }
         }
         deserializer.deserialize_any(Any(PhantomData))

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use futures_util::{StreamExt, stream};
 use landfall::config::{Config, ImageConfig, Overrides, TaskDefinitionSource, load};
 use landfall::image::Reference;
 use landfall_sandbox::{Options, Sandbox};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::corpus::corpus_folder;
 use crate::stage::{definition, leading_to, network};
-use crate::support::Landfall;
+use crate::support::{Landfall, Ran};
 
 /// A converted workflow *plans* when a dry run of it gets to its end in the account that its user has: the variables are
 /// set, the task definition lies where it names a file, and its cluster, services, repositories and images are there.
@@ -23,7 +24,7 @@ async fn four_of_five_workflows_that_use_the_official_action_become_a_configurat
     };
     let mut files: Vec<_> = entries.map(|file| file.expect("a file").path()).collect();
     files.sort();
-    let mut runs = Vec::new();
+    let mut chosen = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).expect("UTF-8");
         // In a comment it is not used.
@@ -31,17 +32,17 @@ async fn four_of_five_workflows_that_use_the_official_action_become_a_configurat
             !line.trim_start().starts_with('#')
                 && line.contains("aws-actions/amazon-ecs-deploy-task-definition")
         };
-        if !text.lines().any(used) {
-            continue;
+        if text.lines().any(used) {
+            chosen.push(file);
         }
-        runs.push(tokio::spawn(async move {
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            converts_and_plans(&file).await.map_err(|why| format!("{name}: {why}"))
-        }));
     }
-    let all = runs.len();
-    let ran = futures_util::future::join_all(runs).await;
-    let refused: Vec<String> = ran.into_iter().filter_map(|run| run.expect("it ran").err()).collect();
+    let all = chosen.len();
+    let runs = stream::iter(chosen).map(|file| async move {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        converts_and_plans(&file).await.map_err(|why| format!("{name}: {why}"))
+    });
+    let ran: Vec<Result<(), String>> = runs.buffered(4).collect().await;
+    let refused: Vec<String> = ran.into_iter().filter_map(Result::err).collect();
     let planned = all - refused.len();
     println!("{planned} of {all} workflows become a configuration that plans\n{}", refused.join("\n"));
     assert!(all > 0, "there are no workflows in {}", folder.display());
@@ -51,7 +52,7 @@ async fn four_of_five_workflows_that_use_the_official_action_become_a_configurat
 async fn converts_and_plans(file: &Path) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().to_str().expect("UTF-8");
-    let ran = Landfall::new(&["init", "--from", file.to_str().expect("UTF-8"), "--out", out]).run();
+    let ran = run(Landfall::new(&["init", "--from", file.to_str().expect("UTF-8"), "--out", out])).await;
     if ran.code() != 0 {
         return Err(ran.stderr());
     }
@@ -65,14 +66,14 @@ async fn converts_and_plans(file: &Path) -> Result<(), String> {
         load(Some(&path), &Overrides::default(), &variables).map_err(|error| format!("{error}\n{text}"))?;
     let sandbox = account_of(&config, folder.path()).await.map_err(|error| format!("{error}\n{text}"))?;
     let variables: Vec<(String, String)> = variables.into_iter().collect();
-    let ran = Landfall::new(&["deploy", "--dry-run", "--detailed-exitcode", "--output", "json"])
+    let deploy = Landfall::new(&["deploy", "--dry-run", "--detailed-exitcode", "--output", "json"])
         .in_folder(folder.path())
         .envs(&variables)
         .envs(&leading_to(&sandbox))
         // Nothing is asked of the world outside: a registry that is not ECR's cannot be reached, and such a workflow
         // counts as one that does not plan.
-        .env("HTTPS_PROXY", "http://127.0.0.1:9")
-        .run();
+        .env("HTTPS_PROXY", "http://127.0.0.1:9");
+    let ran = run(deploy).await;
     sandbox.shutdown().await;
     // Nothing to do, or something.
     if [0, 10].contains(&ran.code()) {
@@ -85,6 +86,11 @@ async fn converts_and_plans(file: &Path) -> Result<(), String> {
         report["error"]["message"],
         report["services"][0]["checks"]
     ))
+}
+
+/// Runs it without standing in the way of the sandboxes, which answer on the same threads.
+async fn run(landfall: Landfall) -> Ran {
+    tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran")
 }
 
 /// What a user sets where the configuration names a variable.
