@@ -267,7 +267,7 @@ pub fn real_services(furniture: &Furniture<'_>) -> Vec<RealService> {
         let account = Account::none("there is no account", "");
         let loaded = ServiceDefinition::from_file(&path, &expressions, &account).now_or_never();
         let Ok(loaded) = loaded.expect("nothing is waited for") else { continue };
-        let mut creation = Value::Object(loaded.attributes().clone());
+        let mut creation = Value::Object(loaded.content.attributes().clone());
         if let Some(network) = creation.pointer_mut("/networkConfiguration/awsvpcConfiguration") {
             network["subnets"] = json!(furniture.subnets);
             network["securityGroups"] = json!([furniture.security_group]);
