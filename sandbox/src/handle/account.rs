@@ -60,6 +60,11 @@ impl Sandbox {
         self.change(|world| world.put_secret(name, value))
     }
 
+    /// Protects a secret with a customer's key, by the key's ARN.
+    pub fn set_secret_key(&self, arn: &str, key: &str) {
+        self.change(|world| world.set_secret_key(arn, key));
+    }
+
     /// Schedules a secret for deletion: it can be described and not be read.
     pub fn schedule_secret_deletion(&self, arn: &str) {
         self.change(|world| world.schedule_secret_deletion(arn));
