@@ -27,18 +27,12 @@ fn run(input: &Input<'_>) -> Outcome {
         if container.log_option("awslogs-create-group") == Some("true") {
             continue;
         }
-        // Only groups of the deployment's own Region are looked at.
-        if let Some(region) =
-            container.log_option("awslogs-region").filter(|region| *region != input.facts.region)
-        {
-            tally.unsure(format!("{group} is in {region}"));
-            continue;
-        }
-        let known = input.facts.log_groups.get(group);
+        let region = container.log_option("awslogs-region").unwrap_or(&input.facts.region);
+        let known = input.facts.log_groups.get(&(region.to_owned(), group.to_owned()));
         if known == Some(&Known::Absent) {
             tally.problem(
                 container.subject(),
-                format!("there is no log group {group}, and awslogs-create-group is not true"),
+                format!("there is no log group {group} in {region}, and awslogs-create-group is not true"),
             );
         } else {
             tally.know_of(known);
