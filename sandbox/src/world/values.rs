@@ -114,7 +114,7 @@ impl World {
     }
 
     pub(crate) fn call_secrets_manager(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
-        if !matches!(operation, "DescribeSecret" | "GetSecretValue") {
+        if !matches!(operation, "DescribeSecret" | "GetSecretValue" | "GetResourcePolicy") {
             return Err(ApiError::not_implemented("secretsmanager", operation));
         }
         let not_found = || {
@@ -124,6 +124,13 @@ impl World {
         let asked = text(input, "SecretId").unwrap_or_default();
         let (arn, secret) = self.find_secret(asked).ok_or_else(not_found)?;
         let name = &secret.name;
+        if operation == "GetResourcePolicy" {
+            let mut answer = json!({ "ARN": arn, "Name": name });
+            if let Some(policy) = self.resource_policy(arn) {
+                answer["ResourcePolicy"] = json!(policy.to_string());
+            }
+            return Ok(answer);
+        }
         if operation == "DescribeSecret" {
             let mut answer = json!({
                 "ARN": arn,

@@ -1,7 +1,8 @@
 //! What can be wrong: at least one fault for each check.
 
 use landfall_sandbox::{
-    RouteOptions, SecurityGroupOptions, SubnetOptions, TargetGroupOptions, VpcEndpointOptions,
+    AclEntryOptions, RouteOptions, SecurityGroupOptions, SubnetOptions, TargetGroupOptions,
+    VpcEndpointOptions,
 };
 use serde_json::json;
 
@@ -25,6 +26,11 @@ const fn before(code: &'static str, before: fn(&mut Stage)) -> Fault {
 
 const fn after(code: &'static str, after: fn(&mut Stage)) -> Fault {
     Fault { code, before: |_| {}, after, args: &[] }
+}
+
+/// An entry that lets TCP to these ports out, or in.
+fn tcp(egress: bool, ports: (u16, u16)) -> AclEntryOptions {
+    AclEntryOptions { ports: Some(ports), ..AclEntryOptions::all(egress) }
 }
 
 pub const FAULTS: &[Fault] = &[
@@ -156,9 +162,19 @@ pub const FAULTS: &[Fault] = &[
     }),
     after("no-route-to-parameters", |stage| stage.routes(Vec::new())),
     after("no-route-to-registry", |stage| stage.routes(Vec::new())),
-    after("free-addresses", |stage| {
-        let full = SubnetOptions { free_addresses: 0, ..SubnetOptions::default() };
+    after("no-route-to-ecr", |stage| stage.endpoint_that_lets_nothing_through("ecr.api")),
+    after("no-route-to-s3", |stage| stage.endpoint_that_lets_nothing_through("s3")),
+    after("network-acls", |stage| {
+        // Requests go out, and no answer comes in.
+        stage.acl(vec![AclEntryOptions::all(true), tcp(false, (443, 443))]);
+    }),
+    after("network-acls", |stage| {
+        stage.acl(vec![tcp(true, (80, 80)), AclEntryOptions::all(false)]);
+    }),
+    before("free-addresses", |stage| {
+        let full = SubnetOptions { free_addresses: 1, ..SubnetOptions::default() };
         stage.sandbox.put_subnet("subnet-0a", full);
+        stage.service["desiredCount"] = json!(2);
     }),
     after("efs-mount-targets", |stage| stage.sandbox.put_file_system("fs-1", "deleting")),
     after("efs-security-groups", |stage| {
@@ -184,6 +200,7 @@ pub const FAULTS: &[Fault] = &[
         stage.sandbox.put_secret("db", r#"{"user":"canary-44e3"}"#);
     }),
     after("secrets-exist", |stage| stage.sandbox.schedule_secret_deletion(&stage.secret)),
+    after("secret-keys-enabled", |stage| stage.sandbox.put_key(KEY, "PendingDeletion")),
     after("parameters-exist", |stage| stage.sandbox.delete_parameter("/web/token")),
     after("log-groups-exist", |stage| stage.sandbox.delete_log_group("/ecs/web")),
     after("env-files-exist", |stage| {

@@ -7,7 +7,7 @@ use crate::support::{api_calls, writes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_are_a_way_out_of_a_private_subnet() {
-    let stage = Stage::new().await;
+    let stage = Stage::new().await.without_proxy();
     stage.serve();
     stage.routes(Vec::new());
     for service in ["ecr.api", "ecr.dkr", "s3", "logs", "secretsmanager", "ssm"] {

@@ -1,8 +1,8 @@
 //! A service in whose account nothing is wrong, and what tests change.
 
 use landfall_sandbox::{
-    MountTargetOptions, Options, RouteOptions, RouteTableOptions, Sandbox, TargetGroupOptions,
-    VpcEndpointOptions,
+    AclEntryOptions, MountTargetOptions, NetworkAclOptions, Options, RouteOptions, RouteTableOptions,
+    Sandbox, TargetGroupOptions, VpcEndpointOptions,
 };
 use serde_json::{Value, json};
 
@@ -38,6 +38,7 @@ impl Stage {
         sandbox.put_object("env-store", "web.env", b"A=1\n").expect("an object");
         let secret = sandbox.put_secret("db", r#"{"password":"canary-44e1"}"#);
         sandbox.set_secret_key(&secret, KEY);
+        sandbox.put_key(KEY, "Enabled");
         let login = sandbox.put_secret("login", r#"{"username":"u","password":"canary-44e4"}"#);
         sandbox.put_parameter("/web/token", "SecureString", "canary-44e2");
         sandbox.put_file_system("fs-1", "available");
@@ -123,16 +124,40 @@ impl Stage {
         self.sandbox.put_route_table("rtb-0a", table);
     }
 
+    /// Puts a network ACL with these entries around every subnet.
+    pub fn acl(&self, entries: Vec<AclEntryOptions>) {
+        let acl = NetworkAclOptions { is_default: true, entries, ..NetworkAclOptions::default() };
+        self.sandbox.put_network_acl("acl-0a", acl);
+    }
+
     pub fn endpoint(&self, service: &str) {
+        self.endpoint_with(service, None);
+    }
+
+    /// An endpoint whose policy is for another service than its own.
+    pub fn endpoint_that_lets_nothing_through(&self, service: &str) {
+        let other = json!({ "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*" });
+        self.endpoint_with(service, Some(json!({ "Statement": [other] })));
+    }
+
+    fn endpoint_with(&self, service: &str, policy: Option<Value>) {
         let is_gateway = service == "s3";
         let endpoint = VpcEndpointOptions {
             service: format!("com.amazonaws.us-east-1.{service}"),
             is_gateway,
             route_tables: if is_gateway { vec!["rtb-0a".to_owned()] } else { Vec::new() },
             subnets: if is_gateway { Vec::new() } else { vec!["subnet-0a".to_owned()] },
+            policy,
             ..VpcEndpointOptions::default()
         };
         self.sandbox.put_vpc_endpoint(&format!("vpce-{service}"), endpoint);
+    }
+
+    /// Leaves `proxy` out, whose image is on the internet.
+    pub fn without_proxy(mut self) -> Self {
+        let all = self.definition["containerDefinitions"].as_array_mut().expect("a list");
+        all.retain(|container| container["name"] != "proxy");
+        self
     }
 
     /// Runs `landfall` on the service; no secret's value is shown, whatever comes of it.

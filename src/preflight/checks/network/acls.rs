@@ -17,7 +17,7 @@ pub const CHECK: Check = Check {
         "Allow inbound TCP to ports 1024 to 65535, with a lower number than what denies it.",
     ],
     prevents: &["network-path-registry"],
-    source: "vpc-network-acls",
+    source: "task-networking",
     run,
 };
 

@@ -15,7 +15,7 @@ pub const CHECK: Check = Check {
         "Give the secret another key.",
     ],
     prevents: &["secret-access-denied"],
-    source: "key-state",
+    source: "secrets-envvar-secrets-manager",
     run,
 };
 
