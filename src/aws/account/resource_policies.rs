@@ -14,6 +14,14 @@ pub(super) fn may_have_policy(arn: &str) -> bool {
         || (part(arn, 2) == "ecr" && arn.contains(":repository/"))
 }
 
+/// What has the policy: of an object, its bucket.
+pub(super) fn with_policy(arn: &str) -> &str {
+    match arn.split_once('/') {
+        Some((bucket, _)) if part(arn, 2) == "s3" => bucket,
+        _ => arn,
+    }
+}
+
 /// Whether a thing is, as far as its ARN tells, in the account of a principal. What is in another account needs the
 /// principal's own policies as well.
 pub(super) fn is_in_account_of(arn: &str, principal: &str) -> bool {
@@ -46,12 +54,11 @@ pub(super) fn weigh(policy: &Known<Value>, principals: &[&str], demand: &Demand)
 }
 
 impl Aws {
-    /// The policy of a bucket (also by an object in it), a secret, a repository or a key, by ARN.
+    /// The policy of a bucket, a secret, a repository or a key, by ARN.
     pub(super) async fn resource_policy(&self, arn: &str) -> Known<Value> {
         let text = match part(arn, 2) {
             "s3" => {
-                let bucket = part(arn, 5).split('/').next().unwrap_or_default();
-                let answer = self.s3.get_bucket_policy().bucket(bucket).send().await;
+                let answer = self.s3.get_bucket_policy().bucket(part(arn, 5)).send().await;
                 known_of_sdk("s3:GetBucketPolicy", answer).and_then(|answer| of_text(answer.policy))
             }
             "ecr" => {
@@ -115,6 +122,14 @@ mod tests {
         ] {
             assert_eq!(may_have_policy(arn), expected, "{arn}");
         }
+    }
+
+    #[test]
+    fn an_object_has_its_buckets() {
+        assert_eq!(with_policy("arn:aws:s3:::b/p/k.env"), "arn:aws:s3:::b");
+        assert_eq!(with_policy("arn:aws:s3:::b"), "arn:aws:s3:::b");
+        let repository = "arn:aws:ecr:us-east-1:1:repository/team/web";
+        assert_eq!(with_policy(repository), repository);
     }
 
     #[test]

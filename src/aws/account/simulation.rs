@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::resource_policies::{is_in_account_of, may_have_policy, weigh};
+use super::resource_policies::{is_in_account_of, may_have_policy, weigh, with_policy};
 use super::{Decision, Demand, Known, Principal};
 use crate::aws::Aws;
 use crate::aws::signed::{Element, Failure, IAM, known};
@@ -74,7 +74,7 @@ impl Aws {
             .filter(|((_, resource, _), ruling)| {
                 **ruling == Known::Is(Ruling::Silent) && may_have_policy(resource)
             })
-            .map(|((_, resource, _), _)| resource.as_str())
+            .map(|((_, resource, _), _)| with_policy(resource))
             .collect();
         let policies = silent.into_iter().map(|arn| async move { (arn, self.resource_policy(arn).await) });
         let policies: BTreeMap<&str, Known<Value>> = join_all(policies).await.into_iter().collect();
@@ -90,7 +90,7 @@ impl Aws {
                 Principal::Caller => caller.get().into_iter().chain(&session).map(String::as_str).collect(),
                 Principal::ExecutionRole(arn) | Principal::TaskRole(arn) => vec![arn],
             };
-            let policy = policies.get(demand.resource.as_str());
+            let policy = policies.get(with_policy(&demand.resource));
             let policy = policy.filter(|_| names.iter().all(|name| is_in_account_of(&demand.resource, name)));
             let (allowed, perhaps) = match (ruling, policy) {
                 (Known::Is(Ruling::Silent), Some(policy)) => {

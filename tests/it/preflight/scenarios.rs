@@ -66,6 +66,19 @@ async fn what_may_not_be_read_is_not_checked_and_refuses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_does_not_answer_holds_nothing_up() {
+    let stage = Stage::new().await;
+    stage.serve();
+    // Connections are taken, and nobody ever speaks.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = format!("http://{}", silent.local_addr().expect("an address"));
+    let variables = [("LANDFALL_REGISTRY_ENDPOINT".to_owned(), place)];
+    let ran = stage.landfall_with(&variables, &["verify", "--output", "json"]).await.expect_code(0);
+    assert_eq!(result_of(&ran, "images-exist"), "not_checked");
+    assert!(ran.stdout().contains("could not be reached in 2 s"), "{}", ran.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_checked_where_there_is_nothing_to_do() {
     let stage = Stage::new().await;
     stage.serve();

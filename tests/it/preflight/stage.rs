@@ -162,9 +162,14 @@ impl Stage {
 
     /// Runs `landfall` on the service; no secret's value is shown, whatever comes of it.
     pub async fn landfall(&self, args: &[&str]) -> Ran {
+        self.landfall_with(&[], args).await
+    }
+
+    /// The same with more environment variables.
+    pub async fn landfall_with(&self, variables: &[(String, String)], args: &[&str]) -> Ran {
         let mut all = args.to_vec();
         all.extend(["--cluster", "demo", "--service", "web", "--container", "app"]);
-        let landfall = Landfall::new(&all).envs(&leading_to(&self.sandbox));
+        let landfall = Landfall::new(&all).envs(&leading_to(&self.sandbox)).envs(variables);
         let folder = tempfile::tempdir().expect("a folder");
         let landfall = landfall.in_folder(folder.path());
         let ran = tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran");
