@@ -240,11 +240,8 @@ async fn live_state(
     from_file: Option<TaskDefinition>,
 ) -> Result<LiveState> {
     let missing = || {
-        Error::new(
-            ErrorKind::Preflight,
-            format!("there is no service {} in cluster {} ({})", service.service, config.cluster, aws.region),
-        )
-        .hint("Check the service's name, the cluster, the Region and the account; Landfall does not create services yet.")
+        let error = aws.no_service(&config.cluster, &service.service);
+        error.hint("Check the service's name, the cluster, the Region and the account; Landfall does not create services yet.")
     };
     let family = from_file.as_ref().map(|definition| definition.family().to_owned());
     let newest_of = |family: String| async move { aws.describe_task_definition(&family).await };
