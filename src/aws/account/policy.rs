@@ -47,7 +47,7 @@ pub(super) fn says(policy: &Value, principals: &[&str], action: &str, resource: 
         .min()
         .unwrap_or(Match::No)
     };
-    let best = |effect: &str| with_effect(policy, effect).map(|one| matches(one)).max().unwrap_or(Match::No);
+    let best = |effect: &str| with_effect(policy, effect).map(matches).max().unwrap_or(Match::No);
     match (best("Allow"), best("Deny")) {
         (Match::No, _) => Says::Nothing,
         (Match::Yes, Match::No) => Says::Allows,
