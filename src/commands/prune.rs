@@ -143,7 +143,8 @@ impl<'a> Pruning<'a> {
         let mut families: BTreeSet<String> =
             revisions.iter().filter_map(|arn| family(arn)).map(str::to_owned).collect();
         if let TaskDefinitionSource::File(path) = &service.task_definition {
-            let definition = from_file(path, &self.job.config.expressions, &Account::of(self.aws)).await?;
+            let definition =
+                from_file(path, &self.job.config.expressions, &Account::of(self.aws)).await?.content;
             families.insert(definition.family().to_owned());
         }
         let lists = families.iter().map(|family| self.aws.active_revisions(family));

@@ -2,7 +2,6 @@
 //! caller may not ask for.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use landfall::aws::account::{

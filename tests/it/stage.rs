@@ -44,6 +44,15 @@ pub fn definition(container: &Value) -> Value {
     })
 }
 
+/// Where tasks run in a sandbox: in one of its public subnets.
+pub fn network() -> Value {
+    json!({
+        "awsvpcConfiguration": {
+            "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED"
+        }
+    })
+}
+
 /// Creates `web` with the tasks of this definition and waits until it is steady. `more` are fields of the service.
 pub fn serve(sandbox: &Sandbox, definition: &Value, more: &Value) {
     begin(sandbox, definition, more);
@@ -59,11 +68,7 @@ pub fn begin(sandbox: &Sandbox, definition: &Value, more: &Value) {
         "taskDefinition": revision,
         "desiredCount": 1,
         "launchType": "FARGATE",
-        "networkConfiguration": {
-            "awsvpcConfiguration": {
-                "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED"
-            }
-        }
+        "networkConfiguration": network()
     });
     lay_over(&mut service, more);
     sandbox.create_service(&service).expect("a service");
