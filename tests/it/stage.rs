@@ -55,6 +55,12 @@ pub fn network() -> Value {
 
 /// Creates `web` with the tasks of this definition and waits until it is steady. `more` are fields of the service.
 pub fn serve(sandbox: &Sandbox, definition: &Value, more: &Value) {
+    begin(sandbox, definition, more);
+    sandbox.settle().expect("it is steady");
+}
+
+/// Creates `web` like [`serve`], and does not wait: its first deployment is under way.
+pub fn begin(sandbox: &Sandbox, definition: &Value, more: &Value) {
     let revision = sandbox.register_task_definition(definition).expect("a revision");
     let mut service = json!({
         "cluster": "demo",
@@ -66,7 +72,6 @@ pub fn serve(sandbox: &Sandbox, definition: &Value, more: &Value) {
     });
     lay_over(&mut service, more);
     sandbox.create_service(&service).expect("a service");
-    sandbox.settle().expect("it is steady");
 }
 
 /// The variables that lead Landfall to a sandbox: those of every tool, and where the registry of its ECR is.
