@@ -32,8 +32,9 @@
 //!   given as they are. There are two public subnets, `subnet-0a` and `subnet-0b`, and the security group `sg-0a`
 //!   from the start. What a seeded task definition names (roles, secrets, parameters, file systems) comes with it.
 //! - Who has no policy by [`Sandbox::put_policy`] may do everything. In a simulation everything is allowed but what
-//!   [`Options`], [`Sandbox::deny_action`] and [`Sandbox::deny`] take away, and the rules of the last are told by
-//!   simulations alone.
+//!   [`Options`], [`Sandbox::deny_action`], [`Sandbox::deny`] and [`Sandbox::withhold`] take away, and the rules of the
+//!   last two are told by simulations alone. Policies of buckets, secrets, repositories, keys and VPC endpoints can be
+//!   read, and change nothing.
 //! - Whoever assumed a role last is the caller of everything that comes after it. The signatures of tokens are not
 //!   checked, and nothing ends with a session.
 //! - A `SecureString` cannot be decrypted, and GetParameters has neither versions nor labels.
@@ -49,7 +50,7 @@ pub use handle::{HttpAnswer, InProcess, Options, Sandbox, SandboxError, Truth};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{ApiCall, BucketOptions, BucketPolicy};
 pub use world::{
-    ApiError, Encryption, Mishap, MountTargetOptions, PermissionOptions, RepositoryOptions, RouteOptions,
-    RouteTableOptions, RunningTask, SecurityGroupOptions, SubnetOptions, TagMutability, TargetGroupOptions,
-    VpcEndpointOptions,
+    AclEntryOptions, ApiError, Encryption, Mishap, MountTargetOptions, NetworkAclOptions, PermissionOptions,
+    RepositoryOptions, RouteOptions, RouteTableOptions, RunningTask, SecurityGroupOptions, Simulated,
+    SubnetOptions, TagMutability, TargetGroupOptions, VpcEndpointOptions,
 };
