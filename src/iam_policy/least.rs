@@ -299,12 +299,12 @@ impl More<'_, '_> {
 
 /// What preflight reads of the account. Without it, checks say that they were not made.
 fn allow_checks(policy: &mut Policy, deployed: &Deployed<'_>) {
-    let Asked { definition, account, .. } = deployed.asked;
+    let Asked { definition, region, account, .. } = deployed.asked;
     let partition = deployed.partition();
     let mut read = |action: &str| policy.allow("CheckBeforehand", action, "*", None);
-    ["DescribeSubnets", "DescribeRouteTables", "DescribeVpcEndpoints", "DescribeSecurityGroups"]
+    ["Subnets", "RouteTables", "VpcEndpoints", "SecurityGroups", "NetworkAcls"]
         .iter()
-        .for_each(|action| read(&format!("ec2:{action}")));
+        .for_each(|what| read(&format!("ec2:Describe{what}")));
     read("ecs:DescribeClusters");
     read("logs:DescribeLogGroups");
     if definition.wants_fargate() {
@@ -322,24 +322,30 @@ fn allow_checks(policy: &mut Policy, deployed: &Deployed<'_>) {
         .iter()
         .for_each(|action| read(&format!("elasticfilesystem:{action}")));
     }
-    // The execution role's demands tell which secrets and parameters there are. Their values stay unread: that is no
-    // permission for whoever deploys.
+    // The demands tell which secrets, buckets and repositories there are. Policies of resources may allow what a role's
+    // own do not; values of secrets stay unread: that is no permission for whoever deploys.
+    let mut read = |sid: &str, action: &str, resource: &str| policy.allow(sid, action, resource, None);
     for demand in demands(&deployed.asked) {
+        let on = demand.resource.as_str();
         match demand.action.as_str() {
             "secretsmanager:GetSecretValue" => {
-                policy.allow("CheckSecrets", "secretsmanager:DescribeSecret", &demand.resource, None);
+                read("CheckSecrets", "secretsmanager:DescribeSecret", on);
+                read("CheckSecrets", "secretsmanager:GetResourcePolicy", on);
+                read(
+                    "CheckKeys",
+                    "kms:DescribeKey",
+                    &format!("arn:{partition}:kms:{region}:{account}:key/*"),
+                );
             }
-            "iam:PassRole" => {
-                policy.allow("CheckRoles", "iam:GetRole", &demand.resource, None);
-                policy.allow("CheckRoles", "iam:SimulatePrincipalPolicy", &demand.resource, None);
-            }
+            "s3:GetBucketLocation" => read("CheckBuckets", "s3:GetBucketPolicy", on),
+            "ecr:BatchGetImage" => read("CheckRepositories", "ecr:GetRepositoryPolicy", on),
+            "iam:PassRole" => read("CheckRoles", "iam:GetRole", on),
             _ => {}
         }
     }
-    // Which role it will be that asks about itself is not known here.
-    let own = format!("arn:{partition}:iam::{account}:role/*");
-    policy.allow("CheckOwnPermissions", "iam:SimulatePrincipalPolicy", &own, None);
-    policy.allow("CheckOwnPermissions", "iam:GetRole", &own, None);
+    // Which role it will be that asks about itself is not known here; the tasks' own are asked about, too.
+    let roles = format!("arn:{partition}:iam::{account}:role/*");
+    read("CheckRoles", "iam:SimulatePrincipalPolicy", &roles);
 }
 
 fn lookup(found: &LookedUp, deployed: &Deployed<'_>) -> (&'static str, String) {
