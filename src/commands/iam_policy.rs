@@ -173,11 +173,11 @@ async fn read(
         }
     }
     if let TaskDefinitionSource::File(path) = &service.task_definition {
-        known.definition = Some(from_file(path, &config.expressions, lookups).await?);
+        known.definition = Some(from_file(path, &config.expressions, lookups).await?.content);
     }
     if let Some(path) = &service.service_definition {
         let file = ServiceDefinition::from_file(path, &config.expressions, lookups).await?;
-        known.attributes.get_or_insert_default().extend(file.attributes().clone());
+        known.attributes.get_or_insert_default().extend(file.content.attributes().clone());
     }
     Ok(known)
 }
