@@ -138,7 +138,8 @@ mod tests {
     fn places_stay_on_the_chart() {
         let scale = Scale::new(at(1_000), at(0), at(10_000));
         assert_eq!([-5, 0, 5_000, 20_000].map(|ms| scale.x(at(ms))), [0.0, 0.0, 50.0, 100.0]);
-        assert_eq!(scale.span(at(10_000), at(10_000)), (99.6, 0.4));
+        let (from, width) = scale.span(at(10_000), at(10_000));
+        assert_eq!([percent(from), percent(width)], ["99.60%", "0.40%"], "what is short can still be seen");
         assert_eq!([0, 3_500].map(|ms| scale.told(at(ms))), ["-1.0 s", "+2.5 s"]);
     }
 }

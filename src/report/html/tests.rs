@@ -300,7 +300,25 @@ fn every_page_is_well_formed_and_has_words_for_each_picture() {
 
 #[test]
 fn a_page_begins_with_the_verdict_and_ends_with_the_calls() {
-    insta::assert_snapshot!(parsed(&page_of(&rolled_back())).outline.join("\n"), @r"");
+    insta::assert_snapshot!(parsed(&page_of(&rolled_back())).outline.join("\n"), @r"
+    h1 deploy hello ✗ failed and rolled back
+    h2 hello ✗ failed and rolled back
+    h3 Findings
+    h4 The container web exits with code 1 soon after it starts
+    h3 Timeline
+    summary The timeline as a table
+    caption Tasks of hello over time, counted from the update
+    h3 Zero downtime
+    h3 Plan
+    caption Changes, in the order in which they are made
+    h3 Images
+    caption Images of the containers
+    h2 Steps
+    caption Steps of the run, counted from its start
+    h2 Calls of AWS
+    summary 31 calls, retries included
+    caption Calls by operation
+    ");
 }
 
 #[test]
@@ -411,7 +429,7 @@ fn the_probe_is_a_chart_with_a_table_and_its_failures_are_marked() {
     assert!(!good.contains("class=\"lost\""));
     assert!(bad.contains("<title>5 of 5 requests failed from +2.0 s</title>"), "{bad}");
     assert!(
-        bad.contains("<th scope=\"row\">2.0 s</th>\n<td>5</td><td>5</td><td>–</td><td>–</td><td>–</td></tr>")
+        bad.contains("<th scope=\"row\">2.0 s</th><td>5</td><td>5</td><td>–</td><td>–</td><td>–</td></tr>")
     );
 }
 

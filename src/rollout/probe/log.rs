@@ -171,7 +171,7 @@ fn windows(mut answers: Vec<Answer>) -> (Vec<ProbeWindow>, u64) {
 fn slice_ms(duration_ms: u64) -> u64 {
     const PARTS: u64 = 100;
     const STEPS: [u64; 3] = [1, 2, 5];
-    let mut decade = 100;
+    let mut decade: u64 = 100;
     loop {
         if let Some(step) =
             STEPS.iter().map(|step| decade.saturating_mul(*step)).find(|step| duration_ms / step < PARTS)
