@@ -9,7 +9,7 @@ use super::part;
 use crate::probe::{Act, Server};
 use crate::support::Landfall;
 
-/// Opens every fold, lets axe look, and leaves what it found in the page, where `--dump-dom` shows it.
+/// Opens every fold, lets axe look, and sends what it found to the frame around.
 const LOOK: &str = r#"
 <script src="axe.min.js"></script>
 <script>
@@ -25,7 +25,7 @@ addEventListener('load', async () => {
   };
   const bytes = new TextEncoder().encode(JSON.stringify(result));
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  document.body.append('BEGIN-' + hex + '-END');
+  parent.postMessage('BEGIN-' + hex + '-END', '*');
 });
 </script>
 "#;
@@ -40,15 +40,22 @@ fn looked_at(page: &str, width: u32, dark: bool) -> Value {
     let page = format!("{}{}", &page[..start], &page[end..]).replace("</body>", &format!("{LOOK}</body>"));
     let file = folder.path().join("page.html");
     std::fs::write(&file, page).expect("written");
-    let dom = dumped(folder.path(), &file, width, dark);
+    // No window of Chromium is narrower than 500 pixels; a frame is.
+    let frame = folder.path().join("frame.html");
+    let around = format!(
+        "<!DOCTYPE html><script>onmessage = (told) => document.body.append(told.data)</script>\
+         <iframe src=\"page.html\" width=\"{width}\" height=\"1200\"></iframe>"
+    );
+    std::fs::write(&frame, around).expect("written");
+    let dom = dumped(folder.path(), &frame, dark);
     let hex =
-        dom.split_once("BEGIN-").and_then(|(_, rest)| rest.split_once("-END")).expect("axe has ended").0;
+        dom.rsplit_once("BEGIN-").and_then(|(_, rest)| rest.split_once("-END")).expect("axe has ended").0;
     let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits");
     let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-fn dumped(folder: &Path, file: &Path, width: u32, dark: bool) -> String {
+fn dumped(folder: &Path, file: &Path, dark: bool) -> String {
     let scheme = if dark { 0 } else { 1 };
     let output = Command::new(part("LANDFALL_E2E_CHROMIUM"))
         .args([
@@ -60,7 +67,7 @@ fn dumped(folder: &Path, file: &Path, width: u32, dark: bool) -> String {
         ])
         .arg("--disable-background-networking")
         .arg(format!("--user-data-dir={}", folder.join("profile").display()))
-        .arg(format!("--window-size={width},1200"))
+        .arg("--window-size=1000,1300")
         .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
         .args(["--virtual-time-budget=60000", "--dump-dom"])
         .arg(format!("file://{}", file.display()))
