@@ -46,8 +46,9 @@ impl<T> Span<T> {
 pub struct TaskLane {
     /// The last part of the task's ARN.
     pub id: String,
-    /// Whose task it is, as last seen: [`Role::Followed`] is the new side, [`Role::Old`] the old one, and
-    /// [`Role::Newer`] a rollback or somebody else's deployment.
+    /// Whose task it is, as first seen: [`Role::Followed`] is the new side, [`Role::Old`] the old one, and
+    /// [`Role::Newer`] a rollback or somebody else's deployment. A rollback that takes old tasks over does not
+    /// change their side.
     pub role: Role,
     /// The revision's ARN; `None` where it is not known.
     pub task_definition: Option<String>,
@@ -284,7 +285,6 @@ impl TaskLane {
     }
 
     fn apply(&mut self, time: Timestamp, task: &TaskState) {
-        self.role = task.role;
         if task.task_definition.is_some() {
             self.task_definition.clone_from(&task.task_definition);
         }
@@ -314,6 +314,11 @@ impl TaskLane {
     /// Its condition when it was last seen.
     pub fn last(&self) -> Option<Condition> {
         self.conditions.last().map(|span| span.value)
+    }
+
+    /// Whether it did not start, ended by itself, or was unhealthy; it may be stopping still.
+    pub fn has_failed(&self) -> bool {
+        failed(self.stopped.as_ref())
     }
 
     /// The exit codes of its containers, with their names; of a task that has stopped.

@@ -87,7 +87,9 @@ fn y_of(ms: u64, top: u64) -> f64 {
 fn nice(highest: u64) -> u64 {
     let mut decade: u64 = 1;
     loop {
-        if let Some(nice) = [2, 4, 10].iter().map(|step| step * decade).find(|nice| *nice >= highest) {
+        if let Some(nice) =
+            [2, 3, 4, 5, 6, 8, 10].iter().map(|step| step * decade).find(|nice| *nice >= highest)
+        {
             return nice;
         }
         if decade > u64::MAX / 100 {

@@ -1,7 +1,7 @@
 //! The page as a whole: its head, what concerns the run, and a section for each service.
 
 use super::super::text::{count, duration};
-use super::super::words::{run_started, step_name, verdict_name, verdict_tone};
+use super::super::words::{step_name, verdict_name, verdict_tone};
 use super::super::{Mark, Style, Tone};
 use super::markup::Html;
 use super::scale::{millis, percent};
@@ -141,7 +141,12 @@ pub fn row(h: &mut Html, of: &str, cells: &[&str]) {
 fn facts_of_run(h: &mut Html, state: &RunState) {
     h.element("dl", &[("class", "facts")], |h| {
         if let Some(run) = &state.run {
-            fact(h, "Command", &run_started(run));
+            if let Some(scenario) = &run.sandbox {
+                fact(h, "Sandbox, not AWS", scenario);
+            }
+            if run.dry_run {
+                fact(h, "Dry run", "nothing was changed");
+            }
             if !run.cluster.is_empty() {
                 fact(h, "Cluster", &run.cluster);
                 fact(h, "Region", &run.region);

@@ -2,7 +2,7 @@
 
 use super::super::measured::zero_downtime;
 use super::super::summary::{commands, next, runs_now};
-use super::super::text::{bytes, duration, revision};
+use super::super::text::{bytes, duration, revision, shorten_digests};
 use super::super::words::{self, verdict_name};
 use super::markup::Html;
 use super::page::{STYLE, badge, fact, row, table};
@@ -23,8 +23,8 @@ pub fn section(h: &mut Html, state: &RunState, service: &ServiceState, number: u
             h.leaf("p", &[("class", "reason")], reason);
         }
         facts(h, service);
-        what_next(h, state, service);
         findings::sections(h, service);
+        what_next(h, state, service);
         timeline(h, state, service, &id);
         if let Some(measured) = &service.report.zero_downtime {
             evidence(h, state, service, measured, &id);
@@ -62,7 +62,7 @@ fn facts(h: &mut Html, service: &ServiceState) {
             fact(h, "Deployment", id);
         }
         for (container, digest) in &report.images {
-            fact(h, &format!("Image of {container}"), digest);
+            fact(h, &format!("Image of {container}"), &shorten_digests(digest));
         }
         if let Some(at) = report.healthy_at_ms {
             fact(h, "Healthy after", &duration(at));
@@ -86,6 +86,7 @@ fn what_next(h: &mut Html, state: &RunState, service: &ServiceState) {
     if well || !service.finished || !state.is_deployment() {
         return;
     }
+    h.leaf("h3", &[], "What now");
     h.element("dl", &[("class", "next")], |h| {
         fact(h, "Now", &runs_now(service));
         let interrupted = state.interrupt_message.as_ref().filter(|_| report.verdict == Verdict::Interrupted);

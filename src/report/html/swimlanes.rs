@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::text::{count, revision, short_task};
-use super::super::words::by_name;
+use super::super::words::{by_name, verdict_name};
 use super::markup::Html;
 use super::scale::{Scale, percent};
 use crate::event::{Role, Verdict};
@@ -21,6 +21,7 @@ const STRIP: u32 = 18;
 const BAR: u32 = 13;
 const LANE: u32 = 34;
 const HEADING: u32 = 26;
+const LABEL: u32 = 20;
 /// A word in a bar that is narrower, in percent of the chart, is left out, or left out on a telephone.
 const WORD: f64 = 9.0;
 const WORD_ON_TELEPHONE: f64 = 24.0;
@@ -40,7 +41,7 @@ pub fn sides(service: &ServiceState, most: usize) -> Vec<Side<'_>> {
     let of = |role: Role| {
         let all: Vec<&TaskLane> = service.timeline.lanes.iter().filter(|lane| lane.role == role).collect();
         let mut chosen: Vec<usize> = (0..all.len()).collect();
-        chosen.sort_by_key(|index| all[*index].last() != Some(Condition::Failed));
+        chosen.sort_by_key(|index| !all[*index].has_failed());
         chosen.truncate(most);
         chosen.sort_unstable();
         let left_out = all.len() - chosen.len();
@@ -71,12 +72,19 @@ pub fn scale(service: &ServiceState, now: Timestamp) -> Option<(Scale, Timestamp
 
 /// The marks that are told, in words, with their instants.
 pub fn marks(service: &ServiceState) -> Vec<(Timestamp, String)> {
-    let told = service.timeline.marks.iter().map(|mark| (mark.at, mark_words(&mark.kind)));
+    let told = service.timeline.marks.iter().filter_map(|mark| Some((mark.at, mark_words(&mark.kind)?)));
     told.take(MARKS).collect()
 }
 
-fn mark_words(kind: &MarkKind) -> String {
-    match kind {
+/// How many marks are beyond those.
+pub fn marks_left_out(service: &ServiceState) -> usize {
+    let all = service.timeline.marks.iter().filter(|mark| mark_words(&mark.kind).is_some());
+    all.count().saturating_sub(MARKS)
+}
+
+/// `None` where another mark says it already.
+fn mark_words(kind: &MarkKind) -> Option<String> {
+    let words = match kind {
         MarkKind::Updated { deployment_id, task_definition } => {
             format!("service updated to {}, deployment {deployment_id}", revision(task_definition))
         }
@@ -97,11 +105,10 @@ fn mark_words(kind: &MarkKind) -> String {
         }
         MarkKind::RollbackFinished { complete: true } => "rollback done".to_owned(),
         MarkKind::RollbackFinished { complete: false } => "the rollback did not complete".to_owned(),
-        MarkKind::Finished { verdict: Verdict::Succeeded } => "the run saw the end of the rollout".to_owned(),
-        MarkKind::Finished { verdict } => {
-            format!("the run ended: {}", super::super::words::verdict_name(*verdict))
-        }
-    }
+        MarkKind::Finished { verdict: Verdict::Succeeded | Verdict::RolledBack } => return None,
+        MarkKind::Finished { verdict } => format!("the run ended: {}", verdict_name(*verdict)),
+    };
+    Some(words)
 }
 
 /// The picture. `prefix` makes its ids unique on the page.
@@ -112,9 +119,8 @@ pub fn draw(h: &mut Html, service: &ServiceState, scale: Scale, end: Timestamp, 
     let timeline = &service.timeline;
     let strips = [!timeline.phases.is_empty(), !timeline.stages.is_empty(), !timeline.traffic.is_empty()];
     let strips = u32::try_from(strips.into_iter().filter(|is| *is).count()).unwrap_or(0);
-    let circles = place_circles(&marks, scale);
-    let rows = circles.iter().map(|(_, row)| row + 1).max().unwrap_or(0);
-    let lanes_top = TOP + strips * (STRIP + 4) + rows * 20 + 4;
+    let labels = if marks.is_empty() { 0 } else { LABEL };
+    let lanes_top = TOP + strips * (STRIP + 4) + labels + 4;
     let lanes: u32 =
         sides.iter().map(|side| HEADING + LANE * u32::try_from(side.lanes.len()).unwrap_or(0)).sum();
     let height = lanes_top + lanes + 6;
@@ -150,8 +156,13 @@ pub fn draw(h: &mut Html, service: &ServiceState, scale: Scale, end: Timestamp, 
             }
             y += STRIP + 4;
         }
-        for (number, ((at, words), (place, row))) in marks.iter().zip(&circles).enumerate() {
-            mark(h, (number + 1, *place), y + row * 20, height, &format!("{} {words}", scale.told(*at)));
+        for (at, _) in &marks {
+            let (x, height) = (percent(scale.x(*at)), height.to_string());
+            let top = (y + LABEL).to_string();
+            h.void("line", &[("class", "mark"), ("x1", &x), ("x2", &x), ("y1", &top), ("y2", &height)]);
+        }
+        for label in labels_of(&marks, scale) {
+            draw_label(h, &label, y);
         }
         let mut y = lanes_top;
         for side in &sides {
@@ -177,7 +188,7 @@ fn of_revisions(side: &Side<'_>) -> String {
 
 fn description_of(service: &ServiceState, sides: &[Side<'_>]) -> String {
     let each = sides.iter().map(|side| {
-        let failed = side.lanes.iter().filter(|lane| lane.last() == Some(Condition::Failed)).count();
+        let failed = side.lanes.iter().filter(|lane| lane.has_failed()).count();
         let failed = if failed == 0 { String::new() } else { format!(", {failed} of them failed") };
         let name = side_name(side.role).to_lowercase();
         format!("{} {name}{}{failed}", side.lanes.len() + side.left_out, of_revisions(side))
@@ -216,15 +227,16 @@ fn lane(h: &mut Html, scale: Scale, task: &TaskLane, end: Timestamp, y: u32) {
 pub fn ended(task: &TaskLane, scale: Scale) -> String {
     let Some(last) = task.conditions.last() else { return String::new() };
     let codes: Vec<String> = task.exit_codes().iter().map(|(_, code)| code.to_string()).collect();
-    let codes = match (last.value, codes.as_slice()) {
-        (Condition::Failed, [code]) => format!(", exit code {code}"),
-        (Condition::Failed, [_, ..]) => format!(", exit codes {}", codes.join(", ")),
+    // What was to stop has a code, too, and nobody wonders about it.
+    let codes = match codes.as_slice() {
+        [code] if task.has_failed() => format!(", exit code {code}"),
+        [_, ..] if task.has_failed() => format!(", exit codes {}", codes.join(", ")),
         _ => String::new(),
     };
     if last.value.is_over() {
         format!("{} {}{codes}", last.value.word(), scale.told(last.from))
     } else {
-        format!("{} at the end", last.value.word())
+        format!("{} at the end{codes}", last.value.word())
     }
 }
 
@@ -299,30 +311,52 @@ fn stop(h: &mut Html, scale: Scale, span: &Span<Condition>, y: u32) {
     });
 }
 
-/// Circles that would lie upon each other on a telephone get rows of their own: place in percent, and row.
-fn place_circles(marks: &[(Timestamp, String)], scale: Scale) -> Vec<(f64, u32)> {
-    const WIDTH: f64 = 6.0;
-    const ROWS: usize = 4;
-    let mut rows = [-WIDTH; ROWS];
-    let place = |at: Timestamp| scale.x(at).clamp(2.5, 97.5);
-    let mut placed = Vec::new();
-    for (at, _) in marks {
-        let x = place(*at);
-        let row = rows.iter().position(|last| x - last >= WIDTH).unwrap_or(ROWS - 1);
-        rows[row] = x;
-        placed.push((x, u32::try_from(row).unwrap_or(0)));
-    }
-    placed
+/// The numbers of marks that are so near to each other that one label has to do for all of them.
+struct Label {
+    /// Percent.
+    place: f64,
+    first: usize,
+    last: usize,
+    words: Vec<String>,
 }
 
-fn mark(h: &mut Html, (number, place): (usize, f64), y: u32, height: u32, words: &str) {
-    let (x, y, height) = (percent(place), y + 9, height.to_string());
-    h.element("g", &[("class", "mark")], |h| {
-        h.leaf("title", &[], words);
-        let below = (y + 8).to_string();
-        h.void("line", &[("x1", &x), ("x2", &x), ("y1", &below), ("y2", &height)]);
-        h.void("circle", &[("cx", &x), ("cy", &y.to_string()), ("r", "8.5")]);
-        let attributes = [("x", x.as_str()), ("y", &(y + 4).to_string()), ("text-anchor", "middle")];
-        h.leaf("text", &attributes, &number.to_string());
+fn labels_of(marks: &[(Timestamp, String)], scale: Scale) -> Vec<Label> {
+    /// Percent that a label takes on a telephone.
+    const WIDTH: f64 = 8.0;
+    let mut labels: Vec<Label> = Vec::new();
+    for (index, (at, words)) in marks.iter().enumerate() {
+        let (place, words) = (scale.x(*at), format!("{} {words}", scale.told(*at)));
+        match labels.last_mut() {
+            Some(label) if place - label.place < WIDTH => {
+                label.last = index + 1;
+                label.words.push(words);
+            }
+            _ => labels.push(Label { place, first: index + 1, last: index + 1, words: vec![words] }),
+        }
+    }
+    labels
+}
+
+fn draw_label(h: &mut Html, label: &Label, y: u32) {
+    let (text, left, width) = if label.first == label.last {
+        (label.first.to_string(), "-9", "18")
+    } else {
+        (format!("{}–{}", label.first, label.last), "-19", "38")
+    };
+    // As far from the border as half of the label is wide on a telephone.
+    let x = percent(label.place.clamp(5.5, 94.5));
+    let y = y.to_string();
+    let attributes = [
+        ("class", "number"),
+        ("x", x.as_str()),
+        ("y", &y),
+        ("width", "1"),
+        ("height", "18"),
+        ("overflow", "visible"),
+    ];
+    h.element("svg", &attributes, |h| {
+        h.leaf("title", &[], &label.words.join("; "));
+        h.void("rect", &[("x", left), ("y", "0"), ("width", width), ("height", "18"), ("rx", "9")]);
+        h.leaf("text", &[("x", "0"), ("y", "13"), ("text-anchor", "middle")], &text);
     });
 }

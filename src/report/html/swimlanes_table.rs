@@ -72,7 +72,7 @@ pub fn marks(h: &mut Html, service: &ServiceState, scale: Scale) {
             });
         }
     });
-    let left_out = service.timeline.marks.len() - marks.len();
+    let left_out = swimlanes::marks_left_out(service);
     if left_out > 0 {
         h.leaf("p", &[("class", "note")], &format!("{} left out.", count(left_out, "later mark")));
     }

@@ -305,6 +305,7 @@ fn a_page_begins_with_the_verdict_and_ends_with_the_calls() {
     h2 hello ✗ failed and rolled back
     h3 Findings
     h4 The container web exits with code 1 soon after it starts
+    h3 What now
     h3 Timeline
     summary The timeline as a table
     caption Tasks of hello over time, counted from the update
