@@ -1,16 +1,20 @@
 //! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
-//! balancer that carries requests), Distribution behind Basic authentication, and a browser.
+//! balancer that carries requests), moto (another emulator, which runs nothing), Distribution behind Basic
+//! authentication, and a browser.
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
 mod distribution;
 mod env;
 mod failures;
+mod live;
 mod load;
 mod ministack;
+mod moto;
 mod probe;
 #[cfg(unix)]
 mod push;
+mod raw;
 mod report;
 mod rollout;
 
