@@ -9,6 +9,8 @@ use super::super::testing::*;
 use super::*;
 use crate::event::*;
 
+mod rich;
+
 /// The elements and attributes of a page, and what is needed to see whether it can be read in every way.
 #[derive(Debug, Default)]
 struct Parsed {
@@ -287,7 +289,11 @@ fn probed(failed: u64) -> Vec<Record> {
 
 #[test]
 fn every_page_is_well_formed_and_has_words_for_each_picture() {
-    for (name, records) in all_scripts().into_iter().chain([("a push", pushed()), ("a probe", probed(5))]) {
+    for (name, records) in all_scripts().into_iter().chain([
+        ("a push", pushed()),
+        ("a probe", probed(5)),
+        ("all of it", rich::rich()),
+    ]) {
         let text = page_of(&records);
         assert!(text.starts_with("<!DOCTYPE html>\n<html lang=\"en\" "), "{name}");
         let parsed = parsed(&text);
@@ -373,7 +379,11 @@ fn made_hostile(record: &Record) -> Record {
 
 #[test]
 fn no_text_from_outside_becomes_markup() {
-    for (name, records) in all_scripts().into_iter().chain([("a push", pushed()), ("a probe", probed(5))]) {
+    for (name, records) in all_scripts().into_iter().chain([
+        ("a push", pushed()),
+        ("a probe", probed(5)),
+        ("all of it", rich::rich()),
+    ]) {
         let hostile: Vec<Record> = records.iter().map(made_hostile).collect();
         let text = page_of(&hostile);
         assert!(
@@ -397,6 +407,34 @@ fn a_task_that_failed_is_told_in_the_picture_and_in_the_table() {
     ));
     assert!(text.contains("rollback to hello:8 by Landfall began"));
     assert!(text.contains("2 new tasks, 2 of them failed"), "{text}");
+}
+
+#[test]
+fn the_plan_checks_variables_and_logs_are_told_and_what_is_hidden_is_not() {
+    let text = parsed(&page_of(&rich::rich())).text;
+    for told in [
+        "web.command",
+        "added",
+        "not shown",
+        "changed, starts no deployment",
+        "36.04 USD a month",
+        "targets drain for 300 s",
+        "DB_PASSWORD",
+        "/db (hides environment)",
+        "Not read, so that its variables are not listed",
+        "error: no-route-to-ecr",
+        "add an endpoint",
+        "ec2:DescribeRouteTables",
+        "  at main",
+        "Not to be had: not allowed",
+        "PRODUCTION_TRAFFIC_SHIFT",
+        "10 % of the traffic",
+        "the branch feature/<b> is old",
+        "never looked at",
+        "! interrupted",
+    ] {
+        assert!(text.contains(told), "{told:?} is not in {text}");
+    }
 }
 
 #[test]
