@@ -1,6 +1,6 @@
 //! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
-//! balancer that carries requests), moto (another emulator, which runs nothing), and Distribution behind Basic
-//! authentication.
+//! balancer that carries requests), moto (another emulator, which runs nothing), Distribution behind Basic
+//! authentication, and a browser.
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
@@ -15,6 +15,7 @@ mod probe;
 #[cfg(unix)]
 mod push;
 mod raw;
+mod report;
 mod rollout;
 
 use std::path::{Path, PathBuf};

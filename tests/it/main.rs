@@ -37,6 +37,7 @@ mod preflight;
 mod probe;
 mod proxy;
 mod push;
+mod report;
 mod rollback;
 mod rollouts;
 mod sandbox;
