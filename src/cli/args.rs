@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_envfile::Policy;
 
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
+use super::github_args::GithubArgs;
 use super::init_args::InitArgs;
 use super::logs_args::LogsArgs;
 use super::plan_args::{DiffArgs, RenderArgs};
@@ -55,6 +56,9 @@ pub struct Global {
     /// No colours
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// What GitHub is told
+    #[command(flatten)]
+    pub github: GithubArgs,
 }
 
 /// The verbs.

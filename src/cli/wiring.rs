@@ -29,8 +29,9 @@ pub(super) async fn reported(
 ) -> Result<RunState> {
     let (events, receiver) = Emitter::channel();
     let events = events.with_masks(masks(environment)).with_verbosity(global.verbose);
-    let reporting = tokio::spawn(drive(receiver, sinks));
     let interrupt = on_signal();
+    let receiver = global.github.relay(receiver, config_file(global), environment, &events, &interrupt);
+    let reporting = tokio::spawn(drive(receiver, sinks));
     if let Err(error) = work(&events, &interrupt).await {
         events.emit(Event::RunFailed { error: (&error).into() });
     }
@@ -90,7 +91,8 @@ pub(super) fn open_sinks(
         if to_stdout { Box::new(std::io::stdout()) } else { Box::new(std::io::stderr()) };
     let streams = Streams { stdout, stderr: Box::new(std::io::stderr()), live: ProgressDrawTarget::stderr() };
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
-    Sinks::open(format, &terminal, streams, record)
+    let sinks = Sinks::open(format, &terminal, streams, record)?;
+    Ok(global.github.sinks(sinks, environment, to_stdout && format == Format::Github))
 }
 
 /// In GitHub Actions, values are hidden from the log before anything is told (design 8). The commands go to standard

@@ -44,7 +44,7 @@ mod variables;
 mod words;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +54,9 @@ pub use json::{Json, json_line};
 pub use line::Line;
 pub use log_writer::{LogWriter, LoggedLine};
 pub use markdown::{Markdown, markdown};
+pub(crate) use markdown::{code as html_code, difference_block, opening, parts, text_of as html_text};
+pub(crate) use logs::heading as log_heading;
+pub(crate) use measured::zero_downtime as measured_zero_downtime;
 pub use plain::Plain;
 pub use record::Recorder;
 pub use reporter::Reporter;
