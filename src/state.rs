@@ -11,10 +11,12 @@ use crate::event::{ErrorReport, Event, Record, RunReport, RunStarted, Step, Verd
 mod native;
 mod push;
 mod service;
+pub mod timeline;
 
 pub use native::NativeState;
 pub use push::{BlobState, PackedState, PackingState, PushDone, PushState};
 pub use service::{RollbackState, ServiceState};
+pub use timeline::Timeline;
 
 /// Everything that is known about a run so far.
 #[derive(Debug, Clone, Default)]

@@ -137,6 +137,9 @@ pub struct TaskState {
     pub id: String,
     /// Whose task it is.
     pub role: Role,
+    /// The revision's ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
     /// `PROVISIONING` ... `STOPPED`.
     pub last_status: String,
     /// `RUNNING` or `STOPPED`: what ECS wants of it.

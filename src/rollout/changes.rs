@@ -98,6 +98,7 @@ impl Changes {
             let state = TaskState {
                 id: task.id().to_owned(),
                 role,
+                task_definition: Some(task.task_definition.clone()),
                 last_status: task.last_status.clone(),
                 desired_status: task.desired_status.clone(),
                 health: task.health_status.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{NativeState, PackedState, PushDone, PushState};
+use super::{NativeState, PackedState, PushDone, PushState, Timeline};
 use crate::event::{
     Change, CheckReport, CheckResult, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding,
     PlanDetails, PreflightSummary, RollbackBy, ServiceReport, TaskState, Verdict,
@@ -49,6 +49,8 @@ pub struct ServiceState {
     pub native: Option<NativeState>,
     /// When `report.verdict` was reached.
     pub finished_at: Option<Timestamp>,
+    /// Tasks, phases and marks over time.
+    pub timeline: Timeline,
 }
 
 /// How a service is put back.
@@ -102,6 +104,7 @@ impl ServiceState {
             rollback: None,
             native: None,
             finished_at: None,
+            timeline: Timeline::default(),
         }
     }
 }
@@ -135,6 +138,7 @@ impl ServiceState {
     }
 
     pub(super) fn apply(&mut self, time: Timestamp, event: &Event) {
+        self.timeline.apply(time, event);
         let report = &mut self.report;
         match event {
             Event::Planned {

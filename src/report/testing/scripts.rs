@@ -220,6 +220,7 @@ pub fn task(id: &str, role: Role, status: &str, target: &str) -> TaskState {
     TaskState {
         id: format!("{id}0000000000000000000000"),
         role,
+        task_definition: None,
         last_status: status.to_owned(),
         desired_status: if down { "STOPPED" } else { "RUNNING" }.to_owned(),
         health: if target == "healthy" { "HEALTHY" } else { "UNKNOWN" }.to_owned(),

@@ -74,6 +74,7 @@ mod tests {
             task: TaskState {
                 id: id.to_owned(),
                 role,
+                task_definition: None,
                 last_status: last.to_owned(),
                 desired_status: desired.to_owned(),
                 health: "UNKNOWN".to_owned(),
