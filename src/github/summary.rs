@@ -34,7 +34,6 @@ fn blocks(state: &RunState, context: &Context) -> Vec<String> {
         return blocks;
     }
     let mut blocks = vec![opening(state), origin(state, context)];
-    let several = state.services.len() > 1;
     for service in &state.services {
         let told = of_service(service);
         if told.is_empty() {
@@ -44,11 +43,12 @@ fn blocks(state: &RunState, context: &Context) -> Vec<String> {
         blocks.push(format!("#### {name}\n\n"));
         blocks.extend(told);
     }
-    let diagram = gantt(state);
-    if !diagram.is_empty() {
-        let lines: Vec<String> = diagram.lines().map(str::to_owned).collect();
-        let title = if several { "#### Tasks and phases of all services\n\n" } else { "#### Tasks and phases\n\n" };
-        blocks.push(format!("{title}{}\n", fenced("mermaid", &lines)));
+    if let Some(chart) = gantt(state) {
+        let left_out = match chart.left_out {
+            0 => String::new(),
+            tasks => format!("Not drawn: {} more.\n\n", count(tasks, "task")),
+        };
+        blocks.push(format!("#### Tasks and phases\n\n{}\n{left_out}", fenced("mermaid", &chart.lines)));
     }
     blocks
 }

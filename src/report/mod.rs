@@ -64,4 +64,5 @@ pub use schema::events_schema;
 pub use sinks::{Sinks, Streams, drive};
 pub use style::{Mark, Style, Tone};
 pub use summary::summary;
+pub(crate) use words::{role_name, step_name};
 pub use words::stopped as stopped_sentence;

@@ -6,6 +6,7 @@
 mod distribution;
 mod env;
 mod failures;
+mod github;
 mod load;
 mod ministack;
 mod probe;
