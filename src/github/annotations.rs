@@ -252,18 +252,27 @@ mod tests {
         let (mut annotations, out) = annotations();
         for text in hostile_texts() {
             let place = Place { file: text.clone(), line: 1, column: 1 };
-            annotations.found = vec![Annotation { level: Level::Error, place: Some(place), title: text.clone(), message: text }];
+            annotations.found = vec![Annotation {
+                level: Level::Error,
+                place: Some(place),
+                title: text.clone(),
+                message: text,
+            }];
             annotations.finish(&RunState::default()).unwrap();
         }
         for (_, state, _) in hostile() {
             let told = told(&state);
-            assert!(told.lines().all(|line| line.starts_with("::error ") || line.starts_with("::error::")), "{told}");
+            assert!(
+                told.lines().all(|line| line.starts_with("::error ") || line.starts_with("::error::")),
+                "{told}"
+            );
         }
         let text = out.text();
         assert_eq!(text.lines().count(), hostile_texts().len());
         for line in text.lines() {
             let properties = line.strip_prefix("::error ").and_then(|rest| rest.split_once("::")).unwrap().0;
-            let names: Vec<&str> = properties.split(',').map(|part| part.split('=').next().unwrap()).collect();
+            let names: Vec<&str> =
+                properties.split(',').map(|part| part.split('=').next().unwrap()).collect();
             assert_eq!(names, ["file", "line", "col", "title"], "{line}");
         }
     }

@@ -147,7 +147,9 @@ impl Api {
                     .set_connect_timeout(Some(CALL))
             })
             .and_then(|builder| builder.build())
-            .map_err(|error| Refusal::Lost(format!("{} is no address: {}", context.api_url, chain(&error))))?;
+            .map_err(|error| {
+                Refusal::Lost(format!("{} is no address: {}", context.api_url, chain(&error)))
+            })?;
         Ok(Self { client, repository: repository.to_owned() })
     }
 

@@ -63,7 +63,8 @@ impl Context {
         Self {
             repository: owned("GITHUB_REPOSITORY").filter(|name| is_repository(name)),
             sha: owned("GITHUB_SHA"),
-            ref_name: owned("GITHUB_REF_NAME").or_else(|| get("GITHUB_REF").map(|name| short_ref(name).to_owned())),
+            ref_name: owned("GITHUB_REF_NAME")
+                .or_else(|| get("GITHUB_REF").map(|name| short_ref(name).to_owned())),
             run_id: owned("GITHUB_RUN_ID"),
             run_attempt: owned("GITHUB_RUN_ATTEMPT"),
             server_url: get("GITHUB_SERVER_URL").unwrap_or("https://github.com").to_owned(),
@@ -112,7 +113,9 @@ fn short_ref(name: &str) -> &str {
 /// A payload that is not there or no JSON is as if there was none: nothing that is deployed hangs on it.
 fn read_payload(path: &Path) -> Option<Value> {
     let size = std::fs::metadata(path).ok()?.len();
-    (size <= LARGEST_PAYLOAD).then(|| std::fs::read(path).ok())?.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    (size <= LARGEST_PAYLOAD)
+        .then(|| std::fs::read(path).ok())?
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
 fn pull_request(payload: &Value) -> Option<PullRequest> {
@@ -128,7 +131,11 @@ mod tests {
 
     fn context(variables: &[(&str, &str)]) -> Context {
         let of = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).filter(|v| !v.is_empty())
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| *value)
+                .filter(|v| !v.is_empty())
         };
         Context::read(of)
     }
@@ -137,7 +144,8 @@ mod tests {
     fn a_run_of_a_pull_request_is_read_from_the_payload() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("event.json");
-        std::fs::write(&path, r#"{"pull_request": {"number": 7, "head": {"sha": "abc123", "ref": "`x`"}}}"#).unwrap();
+        std::fs::write(&path, r#"{"pull_request": {"number": 7, "head": {"sha": "abc123", "ref": "`x`"}}}"#)
+            .unwrap();
         let read = context(&[
             ("GITHUB_EVENT_PATH", path.to_str().unwrap()),
             ("GITHUB_SHA", "fff"),
@@ -159,13 +167,21 @@ mod tests {
         let path = folder.path().join("event.json");
         for payload in ["", "[]", "{\"pull_request\": null}", "{\"pull_request\": {\"number\": \"7\"}}"] {
             std::fs::write(&path, payload).unwrap();
-            assert_eq!(context(&[("GITHUB_EVENT_PATH", path.to_str().unwrap())]).pull_request, None, "{payload}");
+            assert_eq!(
+                context(&[("GITHUB_EVENT_PATH", path.to_str().unwrap())]).pull_request,
+                None,
+                "{payload}"
+            );
         }
         for repository in ["", "octo", "octo/web/more", "../..", "a/b?c", "a/b c"] {
             let read = context(&[("GITHUB_REPOSITORY", repository), ("GITHUB_RUN_ID", "1")]);
             assert_eq!((read.repository.clone(), read.run_url()), (None, None), "{repository}");
         }
-        let read = context(&[("GITHUB_REF", "refs/heads/a/b"), ("LANDFALL_GITHUB_TOKEN", "x"), ("GITHUB_TOKEN", "y")]);
+        let read = context(&[
+            ("GITHUB_REF", "refs/heads/a/b"),
+            ("LANDFALL_GITHUB_TOKEN", "x"),
+            ("GITHUB_TOKEN", "y"),
+        ]);
         assert_eq!(read.ref_name.as_deref(), Some("a/b"));
         assert!(read.own_token && read.token.unwrap().expose() == "x");
     }

@@ -37,7 +37,8 @@ impl Follower {
         Self {
             environment,
             // GitHub refuses a status with another one.
-            environment_url: environment_url.filter(|url| url.starts_with("https://") || url.starts_with("http://")),
+            environment_url: environment_url
+                .filter(|url| url.starts_with("https://") || url.starts_with("http://")),
             log_url: context.run_url(),
             commit: context.commit().map(str::to_owned),
             run_url: context.run_url(),
@@ -160,7 +161,10 @@ mod tests {
                 Wish::Status(status) => {
                     assert!(status.description.chars().count() <= LONGEST, "{status:?}");
                     assert_eq!(status.environment_url.is_some(), status.state == "success");
-                    assert_eq!(status.log_url.as_deref(), Some("https://github.com/octo/web/actions/runs/12"));
+                    assert_eq!(
+                        status.log_url.as_deref(),
+                        Some("https://github.com/octo/web/actions/runs/12")
+                    );
                     Some(status.state)
                 }
             })

@@ -26,7 +26,8 @@ pub struct Gantt {
 /// The chart of a run; `None` where nothing was rolled out.
 pub fn gantt(state: &RunState) -> Option<Gantt> {
     let end = state.now?;
-    let rolled_out = |service: &ServiceState| !service.timeline.phases.is_empty() || !service.timeline.lanes.is_empty();
+    let rolled_out =
+        |service: &ServiceState| !service.timeline.phases.is_empty() || !service.timeline.lanes.is_empty();
     if !state.services.iter().any(rolled_out) {
         return None;
     }
@@ -52,8 +53,7 @@ pub fn gantt(state: &RunState) -> Option<Gantt> {
         let timeline = &service.timeline;
         let phases: Vec<Bar> = timeline.phases.iter().map(|span| phase(span, end)).collect();
         chart.section(&of(service, "phases"), &phases);
-        let stages: Vec<Bar> =
-            timeline.stages.iter().map(|span| stage(span, end)).collect();
+        let stages: Vec<Bar> = timeline.stages.iter().map(|span| stage(span, end)).collect();
         chart.section(&of(service, "stages"), &stages);
         let mut lanes: Vec<&TaskLane> = timeline.lanes.iter().collect();
         lanes.sort_by_key(|lane| lane.role == Role::Old);
@@ -165,7 +165,9 @@ mod tests {
         assert!(failing.contains("\n    rolling back :crit, "), "{failing}");
         assert_eq!((text(&planned()), text(&fold(&up_to_date()))), (String::new(), String::new()));
         let several = text(&deployed(&["hello", "worker"]));
-        assert!(several.contains("section hello phases") && several.contains("section worker new task 7f3a9c12"));
+        assert!(
+            several.contains("section hello phases") && several.contains("section worker new task 7f3a9c12")
+        );
     }
 
     #[test]
@@ -200,7 +202,8 @@ mod tests {
                 let is_bar = line.split_once(" :").is_some_and(|(name, data)| {
                     plain(name)
                         && data.split(", ").all(|part| {
-                            ["active", "done", "crit", "milestone"].contains(&part) || part.parse::<i64>().is_ok()
+                            ["active", "done", "crit", "milestone"].contains(&part)
+                                || part.parse::<i64>().is_ok()
                         })
                 });
                 assert!(is_section || is_bar, "{line:?} of {of:?}");

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::event::ServiceReport;
 use super::is_told;
+use crate::event::ServiceReport;
 use crate::state::RunState;
 
 /// Names and values for `GITHUB_OUTPUT`. With several services, the plain names are of the first one of the

@@ -111,7 +111,8 @@ fn named(
 ) -> Option<Vec<Step>> {
     let name = subject.rsplit_once(word)?.1;
     let elements = definition.get(list)?.as_array()?;
-    let index = elements.iter().position(|element| element.get("name").and_then(Value::as_str) == Some(name))?;
+    let index =
+        elements.iter().position(|element| element.get("name").and_then(Value::as_str) == Some(name))?;
     let mut steps = vec![Step::Key(list.to_owned()), Step::Index(index)];
     // An element that has no such field is told by its own place.
     let field = field.filter(|field| elements[index].get(field).is_some()).unwrap_or("name");
@@ -181,8 +182,13 @@ mod tests {
         std::fs::write(folder.path().join("t.json"), "").unwrap();
         let folders = Folders { current: folder.path().into(), workspace: None };
         let (place, rest) = folders.place_of_message("t.json:3:12: `cpu` is wrong: no").unwrap();
-        assert_eq!((place.file.as_str(), place.line, place.column, rest), ("t.json", 3, 12, "`cpu` is wrong: no"));
-        for message in ["none.json:3:12: x", "t.json: x", "t.json:3: x", ":1:2: x", "", "arn:aws:s3:::b", "é:1:1: x"] {
+        assert_eq!(
+            (place.file.as_str(), place.line, place.column, rest),
+            ("t.json", 3, 12, "`cpu` is wrong: no")
+        );
+        for message in
+            ["none.json:3:12: x", "t.json: x", "t.json:3: x", ":1:2: x", "", "arn:aws:s3:::b", "é:1:1: x"]
+        {
             assert_eq!(folders.place_of_message(message), None, "{message}");
         }
     }
@@ -215,13 +221,20 @@ mod tests {
             ("image-not-found", "container web", "the image x:1 does not exist", "t.json:6:15"),
             ("secrets", "secret DB of container web", "there is no secret", "t.json:9:17"),
             ("log-group", "container web", "there is no log group", "t.json:5:14"),
-            ("depends-on", "container web", "containerDefinitions[1].dependsOn[0] waits for SUCCESS", "t.json:8:8"),
+            (
+                "depends-on",
+                "container web",
+                "containerDefinitions[1].dependsOn[0] waits for SUCCESS",
+                "t.json:8:8",
+            ),
             ("volumes", "volume data", "it is odd", "t.json:12:14"),
             ("task-size", "task definition", "no such size", "t.json:1:1"),
         ] {
             assert_eq!(place(code, subject, message).as_deref(), Some(expected), "{code}");
         }
-        for (subject, message) in [("subnet subnet-1", "no way"), ("container gone", "?"), ("volume", "volumes[x]")] {
+        for (subject, message) in
+            [("subnet subnet-1", "no way"), ("container gone", "?"), ("volume", "volumes[x]")]
+        {
             assert_eq!(place("x", subject, message), None, "{subject}");
         }
     }

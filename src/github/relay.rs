@@ -78,7 +78,8 @@ async fn pass_on(
         .map(|environment| Follower::new(environment.clone(), asked.environment_url.clone(), &context));
     let (teller, wishes) = unbounded_channel();
     let mut telling = tokio::spawn(tell(wishes, out.clone(), context.clone()));
-    let ask = |wishes: Vec<Wish>| wishes.into_iter().for_each(|wish| drop(teller.send(Told::Deployment(wish))));
+    let ask =
+        |wishes: Vec<Wish>| wishes.into_iter().for_each(|wish| drop(teller.send(Told::Deployment(wish))));
 
     let mut follower = follower;
     let mut state = RunState::default();
@@ -179,7 +180,9 @@ impl Teller {
         let made = self.deployment;
         let Some(api) = self.api("the deployment") else { return };
         let (answer, what) = match wish {
-            Wish::Create(deployment) => (api.create_deployment(&deployment).await.map(Some), "make a deployment"),
+            Wish::Create(deployment) => {
+                (api.create_deployment(&deployment).await.map(Some), "make a deployment")
+            }
             Wish::Status(status) => {
                 let Some(id) = made else { return };
                 (api.create_status(id, &status).await.map(|()| Some(id)), "set the deployment's status")
@@ -199,7 +202,8 @@ impl Teller {
         let Some(PullRequest { number, .. }) = self.context.pull_request else {
             let event = self.context.event_name.as_deref().unwrap_or("none");
             let message = format!("there is no pull request to comment on: the event of this run is {event}");
-            self.out.warn(message, Some("Run the plan `on: pull_request`, or leave --comment out.".to_owned()));
+            self.out
+                .warn(message, Some("Run the plan `on: pull_request`, or leave --comment out.".to_owned()));
             return;
         };
         let Some(api) = self.api("the plan") else { return };
@@ -260,8 +264,7 @@ mod tests {
     async fn without_a_token_everything_is_passed_on_with_one_warning() {
         let asked = Asked { deployment: Some("production".to_owned()), ..Asked::default() };
         let (records, _) = relayed(asked, context(), false).await;
-        let warnings: Vec<&Record> =
-            records.iter().filter(|record| !success().contains(record)).collect();
+        let warnings: Vec<&Record> = records.iter().filter(|record| !success().contains(record)).collect();
         assert_eq!(records.len(), success().len() + 1);
         let Event::Warning { message, hint } = &warnings[0].event else { panic!("{warnings:?}") };
         assert_eq!(message, "GitHub is not told of the deployment: there is no token");

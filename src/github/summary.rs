@@ -177,7 +177,10 @@ mod tests {
             assert!(text.contains(part), "{part}\n\n{text}");
         }
         let several = summary(&deployed(&["hello", "worker"]), &context(), LIMIT);
-        assert!(several.contains("#### <code>hello</code>\n\n**What") && several.contains("#### <code>worker</code>"));
+        assert!(
+            several.contains("#### <code>hello</code>\n\n**What")
+                && several.contains("#### <code>worker</code>")
+        );
     }
 
     #[test]
@@ -214,7 +217,8 @@ mod tests {
     fn a_page_that_is_too_long_says_so() {
         let mut state = failing();
         let finding = state.services[0].report.findings[0].clone();
-        state.services[0].report.findings = vec![Finding { evidence: vec!["x".repeat(1_500); 400], ..finding }; 3];
+        state.services[0].report.findings =
+            vec![Finding { evidence: vec!["x".repeat(1_500); 400], ..finding }; 3];
         let text = summary(&state, &context(), LIMIT);
         assert!(text.len() <= LIMIT && text.contains("Too long for GitHub: 2 parts"), "{}", text.len());
         assert!(text.contains("```mermaid"), "what is short stays");
@@ -226,7 +230,9 @@ mod tests {
         for (text, state, context) in hostile() {
             let page = summary(&state, &context, LIMIT);
             let prose = prose(&page);
-            for broken in ["<!--", "<script", "<img", "@octocat", "#123", "%%{", "](", "::set", "<h1", "</details>\n<"] {
+            for broken in
+                ["<!--", "<script", "<img", "@octocat", "#123", "%%{", "](", "::set", "<h1", "</details>\n<"]
+            {
                 assert!(!prose.contains(broken), "{broken} of {text:?} in\n{prose}");
             }
             let tags = |tag: &str| prose.matches(tag).count();

@@ -38,7 +38,9 @@ pub fn deployed(services: &[&str]) -> RunState {
     let mut all = vec![Record { event: Event::RunStarted(run), ..first }];
     for name in services {
         let of_one = records.iter().cloned();
-        all.extend(of_one.map(|record| Record { service: record.service.map(|_| (*name).to_owned()), ..record }));
+        all.extend(
+            of_one.map(|record| Record { service: record.service.map(|_| (*name).to_owned()), ..record }),
+        );
     }
     all.sort_by_key(|record| record.time);
     fold(&all)
@@ -52,7 +54,10 @@ pub fn planned() -> RunState {
 /// Put back, with a log.
 pub fn failing() -> RunState {
     let mut records = rolled_back();
-    records.insert(records.len() - 2, Record { time: at(19_600), service: Some("hello".to_owned()), event: logs("Error: boom") });
+    records.insert(
+        records.len() - 2,
+        Record { time: at(19_600), service: Some("hello".to_owned()), event: logs("Error: boom") },
+    );
     fold(&records)
 }
 
@@ -163,7 +168,8 @@ fn full_of(text: &str, mut records: Vec<Record>) -> RunState {
     for service in &mut state.services {
         service.report.name = owned();
     }
-    state.error = Some(ErrorReport { kind: crate::error::ErrorKind::Aws, message: owned(), hint: Some(owned()) });
+    state.error =
+        Some(ErrorReport { kind: crate::error::ErrorKind::Aws, message: owned(), hint: Some(owned()) });
     state
 }
 

@@ -292,7 +292,8 @@ fn what_github_is_told_holds_no_value() {
     let sandbox = LongLived::start(&["--config", config.to_str().expect("UTF-8")]);
     let github = GitHub::start();
     let job = Job::of_pull_request(&github.url);
-    for args in [&["deploy", "--dry-run", "--comment"][..], &["deploy", "--github-deployment", "production"]] {
+    for args in [&["deploy", "--dry-run", "--comment"][..], &["deploy", "--github-deployment", "production"]]
+    {
         let run = stage.landfall(args).envs(&sandbox.variables).envs(job.variables());
         assert_eq!(stage.search(run, &format!("{args:?}")), 0);
     }

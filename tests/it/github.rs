@@ -138,7 +138,8 @@ fn answer(request: &Request, state: &Mutex<State>) -> (u16, Value) {
         return (status, json!({ "message": "Resource not accessible by integration" }));
     }
     let like = |kind: &str, fields: Value| {
-        let mut value = if state.examples[kind].is_object() { state.examples[kind].clone() } else { json!({}) };
+        let mut value =
+            if state.examples[kind].is_object() { state.examples[kind].clone() } else { json!({}) };
         lay_over(&mut value, &fields);
         value
     };
@@ -160,7 +161,10 @@ fn answer(request: &Request, state: &Mutex<State>) -> (u16, Value) {
         }
         ["POST", "repos", "octo", "web", "issues", "7", "comments"] => {
             let id = 1_000 + state.comments.len();
-            let comment = like("comment", json!({ "id": id, "body": request.body["body"], "author_association": "NONE" }));
+            let comment = like(
+                "comment",
+                json!({ "id": id, "body": request.body["body"], "author_association": "NONE" }),
+            );
             let mut comment = comment;
             if !comment["user"].is_object() {
                 comment["user"] = json!({});
@@ -190,6 +194,7 @@ impl Job {
     pub fn new(api: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+        let workspace = root();
         let variables = [
             ("GITHUB_ACTIONS", "true"),
             ("GITHUB_API_URL", api),
@@ -198,7 +203,7 @@ impl Job {
             ("GITHUB_REF_NAME", "x`</code>\n::set-output name=a::b"),
             ("GITHUB_RUN_ID", "12"),
             ("GITHUB_EVENT_NAME", "push"),
-            ("GITHUB_WORKSPACE", root().to_str().expect("UTF-8")),
+            ("GITHUB_WORKSPACE", workspace.to_str().expect("UTF-8")),
             ("GITHUB_STEP_SUMMARY", &path("summary.md")),
             ("GITHUB_OUTPUT", &path("output")),
             ("GITHUB_TOKEN", TOKEN),
@@ -211,7 +216,8 @@ impl Job {
     pub fn of_pull_request(api: &str) -> Self {
         let mut job = Self::new(api);
         let payload = job.path("event.json");
-        let event = json!({ "pull_request": { "number": 7, "head": { "sha": COMMIT, "ref": "`@octocat`" } } });
+        let event =
+            json!({ "pull_request": { "number": 7, "head": { "sha": COMMIT, "ref": "`@octocat`" } } });
         std::fs::write(&payload, event.to_string()).expect("written");
         job.set("GITHUB_EVENT_NAME", "pull_request");
         job.set("GITHUB_EVENT_PATH", payload.to_str().expect("UTF-8"));
@@ -300,7 +306,8 @@ pub fn sandbox() -> LongLived {
     LongLived::start(&["--config", &example()])
 }
 
-const DEPLOYMENT: [&str; 4] = ["--github-deployment", "production", "--environment-url", "https://hello.example"];
+const DEPLOYMENT: [&str; 4] =
+    ["--github-deployment", "production", "--environment-url", "https://hello.example"];
 
 #[test]
 fn a_deployment_is_told_from_beginning_to_end() {
@@ -311,7 +318,10 @@ fn a_deployment_is_told_from_beginning_to_end() {
 
     assert_eq!(github.states(), ["queued", "in_progress", "success"]);
     let requests = github.requests();
-    assert!(requests.iter().all(|request| request.authorization == format!("Bearer {TOKEN}")), "{requests:?}");
+    assert!(
+        requests.iter().all(|request| request.authorization == format!("Bearer {TOKEN}")),
+        "{requests:?}"
+    );
     let created = &requests[0];
     assert_eq!(created.what, "POST /repos/octo/web/deployments");
     let body = &created.body;
@@ -414,7 +424,8 @@ fn a_github_that_is_not_there_fails_nothing() {
         assert_eq!(job.output("verdict"), "planned");
     }
     // A push has no pull request; outside GitHub there is nothing to tell.
-    let ran = deploy(&Job::new("http://127.0.0.1:9"), &sandbox, &["--dry-run", "--comment"]).run().expect_code(0);
+    let ran =
+        deploy(&Job::new("http://127.0.0.1:9"), &sandbox, &["--dry-run", "--comment"]).run().expect_code(0);
     assert!(warnings(&ran)[0]["message"].to_string().contains("no pull request"), "{}", ran.all());
     let folder = tempfile::tempdir().expect("a folder");
     let summary = folder.path().join("summary.md");
@@ -469,7 +480,8 @@ fn annotated(folder: &Path, args: &[&str], code: i32) -> Ran {
 
 #[test]
 fn what_has_a_line_is_annotated_there() {
-    let broken = "{\n  \"family\": \"web\",\n  \"containerDefinitions\": [\n    {\"name\": \"app\", \"image\": 7}]\n}";
+    let broken =
+        "{\n  \"family\": \"web\",\n  \"containerDefinitions\": [\n    {\"name\": \"app\", \"image\": 7}]\n}";
     let folder = repository(broken, "A=1\n");
     let ran = annotated(folder.path(), &["deploy", "--sandbox", "--dry-run"], 2);
     let stdout = ran.stdout();
@@ -504,5 +516,9 @@ fn a_check_is_annotated_at_the_line_of_its_container() {
     let ran = annotated(folder.path(), &["deploy", "--sandbox", "--dry-run"], 3);
     let stdout = ran.stdout();
     let found = commands(&stdout);
-    assert!(found.iter().any(|line| line.starts_with("::error file=infra/task.json,line=6,col=20,title=")), "{}", ran.all());
+    assert!(
+        found.iter().any(|line| line.starts_with("::error file=infra/task.json,line=6,col=20,title=")),
+        "{}",
+        ran.all()
+    );
 }

@@ -33,7 +33,8 @@ fn cut(whole: &Value) -> Value {
         }
         paths[path][method] = call;
     }
-    let mut cut = json!({ "openapi": whole["openapi"], "info": whole["info"], "paths": paths, "components": {} });
+    let mut cut =
+        json!({ "openapi": whole["openapi"], "info": whole["info"], "paths": paths, "components": {} });
     let mut wanted: Vec<String> = references(&cut["paths"]);
     let mut known = BTreeSet::new();
     while let Some(reference) = wanted.pop() {
@@ -68,7 +69,8 @@ struct Prism {
 
 impl Prism {
     async fn start(description: &Path, upstream: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+        let free =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
         let child = Command::new(part("LANDFALL_E2E_PRISM"))
             .args(["proxy", description.to_str().expect("UTF-8"), upstream, "--errors"])
             .args(["--host", "127.0.0.1", "--port", &free.port().to_string()])
@@ -106,7 +108,9 @@ fn examples(whole: &Value) -> Value {
         let answer = &whole["paths"][path][method]["responses"]["201"]["content"]["application/json"];
         let example = answer["examples"].as_object().and_then(|all| all.values().next()).expect("an example");
         match example["$ref"].as_str() {
-            Some(reference) => whole.pointer(&format!("{}/value", &reference[1..])).expect("it is there").clone(),
+            Some(reference) => {
+                whole.pointer(&format!("{}/value", &reference[1..])).expect("it is there").clone()
+            }
             None => example["value"].clone(),
         }
     };
@@ -148,7 +152,8 @@ async fn every_call_is_one_that_github_describes() {
     let run = |args: Vec<&'static str>| {
         let job = Job::of_pull_request(&prism.url);
         let ran = deploy(&job, &sandbox, &args).run().expect_code(0);
-        let warnings: Vec<Value> = ran.events().into_iter().filter(|event| event["event"] == "warning").collect();
+        let warnings: Vec<Value> =
+            ran.events().into_iter().filter(|event| event["event"] == "warning").collect();
         assert_eq!(warnings, Vec::<Value>::new(), "what Prism refuses is a warning");
     };
     run(vec!["--dry-run", "--comment"]);
