@@ -156,9 +156,10 @@ mod tests {
         for (of, state, context) in hostile() {
             let marker = Marker::new(&of, &state);
             let text = body(&state, &marker, &context);
-            assert_eq!(text.matches("<!--").count(), 1, "{text}");
+            let prose = prose(&text).replace("&#123;", "");
+            assert_eq!(prose.matches("<!--").count(), 1, "{text}");
             for broken in ["@octocat", "#123", "<img", "<script", "::set-output"] {
-                assert!(!prose(&text).contains(broken), "{broken} of {of:?}:\n{text}");
+                assert!(!prose.contains(broken), "{broken} of {of:?}:\n{text}");
             }
         }
     }

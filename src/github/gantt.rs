@@ -155,7 +155,38 @@ mod tests {
 
     #[test]
     fn a_deployment_in_time() {
-        assert_snapshot!(text(&deployed(&["hello"])), @"");
+        assert_snapshot!(text(&deployed(&["hello"])), @"
+        ---
+        displayMode: compact
+        ---
+        gantt
+            dateFormat x
+            axisFormat %H:%M:%S
+            todayMarker off
+            section steps
+            plan :1772366400000, 1772366400410
+            push image :1772366400500, 1772366408010
+            upload env files :1772366400500, 1772366400910
+            register revision :1772366408020, 1772366408200
+            update service :1772366408200, 1772366408500
+            watch rollout :1772366408500, 1772366435000
+            section phases
+            deploying :active, 1772366408500, 1772366423000
+            draining :done, 1772366423000, 1772366435000
+            section new task 7f3a9c12
+            starting :active, 1772366410000, 1772366420000
+            running :active, 1772366420000, 1772366422000
+            healthy :1772366422000, 1772366435010
+            section new task b01d77e4
+            starting :active, 1772366410200, 1772366423000
+            healthy :1772366423000, 1772366435010
+            section old task 0c9e11aa
+            healthy :1772366409000, 1772366425000
+            draining :done, 1772366425000, 1772366433000
+            section old task d4f1bb02
+            healthy :1772366409000, 1772366425000
+            draining :done, 1772366425000, 1772366434000
+        ");
     }
 
     #[test]
