@@ -31,7 +31,7 @@ pub use plan::{
     AttributeChange, CostEstimate, Difference, DifferenceKind, ImageChange, PlanDetails, RolloutForecast,
 };
 pub use preflight::{CheckProblem, CheckReport, CheckResult, CheckSeverity, PreflightSummary};
-pub use probe::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow};
+pub use probe::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeSlice, ProbeWindow};
 pub use variables::{
     ContainerVariables, EffectiveVariable, EnvFileCheck, EnvFinding, EnvOutcome, VariableChange,
     VariableSource,

@@ -50,6 +50,9 @@ pub struct Global {
     /// Keep the events of the run in a file, for `landfall replay`
     #[arg(long, global = true, env = "LANDFALL_RECORD", value_name = "FILE", value_parser = path)]
     pub record: Option<PathBuf>,
+    /// Write the run as an HTML page into a file when it ends: verdict, timeline, findings, plan
+    #[arg(long, global = true, env = "LANDFALL_REPORT", value_name = "FILE", value_parser = path)]
+    pub report: Option<PathBuf>,
     /// Tell each call of AWS; twice: with its request id
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,

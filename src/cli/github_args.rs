@@ -36,8 +36,15 @@ pub struct GithubArgs {
 
 impl GithubArgs {
     /// The reporters that write what GitHub reads: annotations, outputs and the job's summary. `to_stdout` says whether
-    /// standard output may have workflow commands in it; the runner reads standard error as well.
-    pub(super) fn sinks(&self, sinks: Sinks, environment: &Environment, to_stdout: bool) -> Sinks {
+    /// standard output may have workflow commands in it; the runner reads standard error as well. `report` is where the
+    /// page of `--report` goes.
+    pub(super) fn sinks(
+        &self,
+        sinks: Sinks,
+        environment: &Environment,
+        report: Option<PathBuf>,
+        to_stdout: bool,
+    ) -> Sinks {
         let context = environment.github();
         let mut sinks = sinks;
         if context.is_some() || to_stdout {
@@ -48,7 +55,8 @@ impl GithubArgs {
             sinks = sinks.with("the annotations", Annotations::new(out, folders));
         }
         if let Some(path) = context.as_ref().and_then(|context| context.output.clone()) {
-            sinks = sinks.with("GITHUB_OUTPUT", Outputs::new(path, None));
+            sinks = sinks
+                .with("GITHUB_OUTPUT", Outputs::new(path, report.map(|path| path.display().to_string())));
         }
         let own = given_path(&self.summary);
         let of_job = context.as_ref().and_then(|context| context.step_summary.clone());

@@ -7,7 +7,7 @@ use indicatif::ProgressDrawTarget;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::args::Global;
+use super::args::{Global, given_path};
 use super::environment::Environment;
 use super::interrupt::on_signal;
 use crate::aws::AwsSettings;
@@ -17,7 +17,7 @@ use crate::emit::{Emitter, Masks};
 use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
 use crate::github::mask_commands;
-use crate::report::{Format, Sinks, Streams, choose, drive};
+use crate::report::{Format, HtmlReport, Sinks, Streams, choose, drive};
 use crate::state::RunState;
 
 /// Does what emits events, with the reporters at their other end, and gives what the run came to.
@@ -92,7 +92,12 @@ pub(super) fn open_sinks(
     let streams = Streams { stdout, stderr: Box::new(std::io::stderr()), live: ProgressDrawTarget::stderr() };
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
     let sinks = Sinks::open(format, &terminal, streams, record)?;
-    Ok(global.github.sinks(sinks, environment, to_stdout && format == Format::Github))
+    let sinks = match given_path(&global.report) {
+        Some(path) => sinks.with(format!("the report {}", path.display()), HtmlReport::new(&path)),
+        None => sinks,
+    };
+    let to_stdout = to_stdout && format == Format::Github;
+    Ok(global.github.sinks(sinks, environment, given_path(&global.report), to_stdout))
 }
 
 /// In GitHub Actions, values are hidden from the log before anything is told (design 8). The commands go to standard

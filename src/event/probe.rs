@@ -32,6 +32,12 @@ pub struct ProbeReport {
     /// How long the answers took that were as expected; absent where none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<ProbeLatency>,
+    /// How long each of the parts of `over_time` is; 0 where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slice_ms: u64,
+    /// The same part by part, in order; at most 100. Parts in which no request was started are not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over_time: Vec<ProbeSlice>,
     /// The longest time in which no request was started.
     pub longest_gap_ms: u64,
     /// Requests that were due and not started: too many were under way, or this machine was busy.
@@ -82,6 +88,20 @@ pub struct ProbeWindow {
     pub to_ms: u64,
     /// How many they are.
     pub failed: u64,
+}
+
+/// The requests that were started in one part of the observation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeSlice {
+    /// When it begins.
+    pub from_ms: u64,
+    /// Requests that were started in it.
+    pub sent: u64,
+    /// Those of them that were not answered as expected.
+    pub failed: u64,
+    /// How long the answers took that were as expected; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<ProbeLatency>,
 }
 
 /// From a request, a new connection included, to the end of its answer, in milliseconds.

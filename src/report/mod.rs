@@ -9,6 +9,7 @@
 //! | [`Plain`] | a CI log: one line per change, then the same summary | standard output |
 //! | [`Markdown`] | a comment on a pull request: the plan, or how it ended | standard output; what goes on, plain on standard error |
 //! | [`Json`] | a program: one record per line | standard output |
+//! | [`HtmlReport`] | `--report FILE`: the run as a page, at its end | the file |
 //! | [`Recorder`] | `--record FILE`, to be [replayed](replay) later | the file |
 //!
 //! Standard output carries data, so the live display keeps off it; who wants to keep or pipe the
@@ -20,6 +21,7 @@
 //! output only by way of [`Line`], which neutralises it.
 
 mod format;
+pub mod html;
 mod human;
 mod json;
 mod line;
@@ -49,6 +51,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use format::{Format, Terminal, choose};
+pub use html::HtmlReport;
 pub use human::{Human, Scrollback};
 pub use json::{Json, json_line};
 pub use line::Line;

@@ -386,7 +386,7 @@ fn zero_downtime(service: &ServiceState, style: Style) -> Vec<Line> {
 }
 
 /// What the service runs at the end of the run, as far as it was seen.
-fn runs_now(service: &ServiceState) -> String {
+pub(super) fn runs_now(service: &ServiceState) -> String {
     let report = &service.report;
     if let Some(arn) = &report.rolled_back_to {
         return format!("the service runs {} again, as before this run", revision(arn));
@@ -431,7 +431,7 @@ fn runs_now(service: &ServiceState) -> String {
     }
 }
 
-fn next(service: &ServiceState) -> String {
+pub(super) fn next(service: &ServiceState) -> String {
     let known = !service.report.findings.is_empty();
     let again = AGAIN;
     let put_back = service.report.rolled_back_to.is_some();
@@ -462,7 +462,7 @@ fn next(service: &ServiceState) -> String {
 }
 
 /// Commands that help now, of AWS's own tool, ready to be copied.
-fn commands(state: &RunState, service: &ServiceState) -> Vec<String> {
+pub(super) fn commands(state: &RunState, service: &ServiceState) -> Vec<String> {
     let report = &service.report;
     let known = !report.findings.is_empty();
     let Some(run) = &state.run else { return Vec::new() };

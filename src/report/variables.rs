@@ -184,7 +184,7 @@ fn of_variable(variable: &EffectiveVariable, width: usize, style: Style) -> Vec<
     line.wrap(style.width, 4 + width + 2)
 }
 
-fn source(source: &VariableSource) -> String {
+pub(super) fn source(source: &VariableSource) -> String {
     match source {
         VariableSource::Secret { value_from } => format!("secret {}", short_arn(value_from)),
         VariableSource::Environment => "environment".to_owned(),

@@ -164,7 +164,7 @@ impl Stage {
     fn landfall(&self, args: &[&str]) -> Landfall {
         let path = |name: &str| self.path(name).to_str().expect("UTF-8").to_owned();
         let mut all = args.to_vec();
-        let record = path("out/recording.ndjson");
+        let (record, page) = (path("out/recording.ndjson"), path("out/page.html"));
         if !args.contains(&"--fix") {
             all.extend(["--record", &record]);
         }
@@ -173,6 +173,7 @@ impl Stage {
             .env("HOME", &path("out/home"))
             .env("TMPDIR", &path("out/tmp"))
             .env("LANDFALL_CACHE_DIR", &path("out/home/cache"))
+            .env("LANDFALL_REPORT", &page)
             .env("GITHUB_STEP_SUMMARY", &path("out/summary.md"))
             .env("GITHUB_OUTPUT", &path("out/output"))
     }

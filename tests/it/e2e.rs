@@ -1,5 +1,5 @@
 //! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
-//! balancer that carries requests), and Distribution behind Basic authentication.
+//! balancer that carries requests), Distribution behind Basic authentication, and a browser.
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
@@ -12,6 +12,7 @@ mod ministack;
 mod probe;
 #[cfg(unix)]
 mod push;
+mod report;
 mod rollout;
 
 use std::path::{Path, PathBuf};

@@ -35,6 +35,7 @@ mod preflight;
 mod probe;
 mod proxy;
 mod push;
+mod report;
 mod rollback;
 mod rollouts;
 mod sandbox;

@@ -13,7 +13,7 @@ use crate::support::{Landfall, Ran, root};
 
 /// What the server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Act {
+pub enum Act {
     Answer,
     Refuse,
     Close,
@@ -34,7 +34,7 @@ impl Act {
 }
 
 /// A server on loopback that does `act(n)` with the n-th request.
-struct Server {
+pub struct Server {
     port: u16,
     seen: Arc<Seen>,
 }
@@ -47,7 +47,7 @@ struct Seen {
 }
 
 impl Server {
-    fn start(act: impl Fn(usize) -> Act + Send + 'static) -> Self {
+    pub fn start(act: impl Fn(usize) -> Act + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let seen = Arc::new(Seen::default());
@@ -71,7 +71,7 @@ impl Server {
         Self { port, seen }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/health", self.port)
     }
 

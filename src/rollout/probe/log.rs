@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::event::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeWindow};
+use crate::event::{ProbeFailure, ProbeFailures, ProbeLatency, ProbeReport, ProbeSlice, ProbeWindow};
 use crate::rollout::zero_downtime::millis;
 
 /// How many series of failures a report lists.
@@ -121,6 +121,8 @@ impl ProbeLog {
             .collect();
         failures.sort_by_key(|kind| std::cmp::Reverse(kind.count));
         let (windows, windows_left_out) = windows(self.answers.clone());
+        let slice_ms = slice_ms(millis(self.ended));
+        let over_time = over_time(&self.answers, slice_ms);
         ProbeReport {
             duration_ms: millis(self.ended),
             sent: self.sent,
@@ -130,6 +132,8 @@ impl ProbeLog {
             windows,
             windows_left_out,
             latency: latency(self.answers.iter().filter_map(|answer| answer.took).collect()),
+            slice_ms: if over_time.is_empty() { 0 } else { slice_ms },
+            over_time,
             longest_gap_ms: millis(self.longest_gap),
             missed: self.missed,
             ..ProbeReport::default()
@@ -161,6 +165,37 @@ fn windows(mut answers: Vec<Answer>) -> (Vec<ProbeWindow>, u64) {
     let left_out = windows.len().saturating_sub(WINDOWS) as u64;
     windows.truncate(WINDOWS);
     (windows, left_out)
+}
+
+/// How long the parts are into which an observation is divided: a round time, so that there are at most 100.
+fn slice_ms(duration_ms: u64) -> u64 {
+    const PARTS: u64 = 100;
+    const STEPS: [u64; 3] = [1, 2, 5];
+    let mut decade: u64 = 100;
+    loop {
+        if let Some(step) =
+            STEPS.iter().map(|step| decade.saturating_mul(*step)).find(|step| duration_ms / step < PARTS)
+        {
+            return step;
+        }
+        // Ends: after at most 17 rounds a step is as long as any number of milliseconds.
+        decade = decade.saturating_mul(10);
+    }
+}
+
+/// What became of the requests that were started in each part.
+fn over_time(answers: &[Answer], slice_ms: u64) -> Vec<ProbeSlice> {
+    let mut parts: BTreeMap<u64, Vec<Option<Duration>>> = BTreeMap::new();
+    for answer in answers {
+        parts.entry(millis(answer.started) / slice_ms).or_default().push(answer.took);
+    }
+    let slice = |(number, took): (u64, Vec<Option<Duration>>)| ProbeSlice {
+        from_ms: number * slice_ms,
+        sent: took.len() as u64,
+        failed: took.iter().filter(|took| took.is_none()).count() as u64,
+        latency: latency(took.into_iter().flatten().collect()),
+    };
+    parts.into_iter().map(slice).collect()
 }
 
 /// Percentiles by nearest rank: each is a latency that was measured.
@@ -201,6 +236,39 @@ mod tests {
         assert_eq!(latency(vec![ms(7)]), Some(one));
         let two = ProbeLatency { p50_ms: 1, p95_ms: 9, p99_ms: 9, max_ms: 9 };
         assert_eq!(latency(vec![ms(9), ms(1)]), Some(two));
+    }
+
+    #[test]
+    fn an_observation_has_at_most_a_hundred_parts() {
+        assert_eq!([0, 9_999, 10_000, 61_000, 3_600_000].map(slice_ms), [100, 100, 200, 1_000, 50_000]);
+        for duration in [1, 77_777, 10_000_001, u64::MAX] {
+            assert!(duration / slice_ms(duration) < 100, "{duration}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_an_observation_has_its_own_latency() {
+        let mut log = ProbeLog::default();
+        for (started, took) in [(0, 4), (50, 8), (120, 30)] {
+            log.started(ms(started));
+            log.succeeded(ms(started), ms(took));
+        }
+        log.started(ms(130));
+        log.failed(failure(130, "HTTP 502"));
+        log.started(ms(340));
+        log.failed(failure(340, "HTTP 502"));
+        log.ended(ms(400));
+        let report = log.report();
+        let told: Vec<_> = report
+            .over_time
+            .iter()
+            .map(|slice| {
+                (slice.from_ms, slice.sent, slice.failed, slice.latency.map(|l| (l.p50_ms, l.max_ms)))
+            })
+            .collect();
+        // Nothing was started from 200 to 300.
+        assert_eq!(told, [(0, 2, 0, Some((4, 8))), (100, 2, 1, Some((30, 30))), (300, 1, 1, None)]);
+        assert_eq!(report.slice_ms, 100);
     }
 
     #[test]
