@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::escape::{data, property};
 use super::is_told;
 use super::place::{Folders, Place};
+use crate::error::ErrorKind;
 use crate::event::{CheckReport, CheckSeverity, EnvFileCheck, EnvOutcome, Event, Record, Verdict};
 use crate::report::Reporter;
 use crate::report::text::neutralise;
@@ -102,7 +103,10 @@ impl Annotations {
     /// What has no place in a file, and why a run has failed all the same.
     fn of_end(&mut self, state: &RunState) {
         if let Some(error) = &state.error {
-            self.of_message(Level::Error, &error.message, error.hint.as_deref(), true);
+            // `3 findings in 1 file` says nothing new beside the three.
+            let sums_up =
+                matches!(error.kind, ErrorKind::Usage | ErrorKind::Preflight) && !self.found.is_empty();
+            self.of_message(Level::Error, &error.message, error.hint.as_deref(), !sums_up);
         }
         for service in state.services.iter().filter(|service| is_bad(service.report.verdict)) {
             for finding in &service.report.findings {

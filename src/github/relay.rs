@@ -72,7 +72,7 @@ async fn pass_on(
     context: Context,
     interrupt: CancellationToken,
 ) {
-    let follower = asked
+    let mut follower = asked
         .deployment
         .as_ref()
         .map(|environment| Follower::new(environment.clone(), asked.environment_url.clone(), &context));
@@ -80,8 +80,6 @@ async fn pass_on(
     let mut telling = tokio::spawn(tell(wishes, out.clone(), context.clone()));
     let ask =
         |wishes: Vec<Wish>| wishes.into_iter().for_each(|wish| drop(teller.send(Told::Deployment(wish))));
-
-    let mut follower = follower;
     let mut state = RunState::default();
     let mut interrupted: Option<Instant> = None;
     loop {
