@@ -8,4 +8,4 @@ mod load;
 pub use compare::{attribute_differences, differences, masked};
 pub use document::TaskDefinition;
 pub use edit::EnvFileSlot;
-pub use load::{from_file, read_document};
+pub use load::{Loaded, from_file, read_document};

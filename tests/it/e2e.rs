@@ -1,5 +1,6 @@
 //! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
-//! balancer that carries requests), Distribution behind Basic authentication, and a browser.
+//! balancer that carries requests), moto (another emulator, which runs nothing), Distribution behind Basic
+//! authentication, Prism with GitHub's description of its API, and a browser.
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
@@ -7,11 +8,14 @@ mod distribution;
 mod env;
 mod failures;
 mod github;
+mod live;
 mod load;
 mod ministack;
+mod moto;
 mod probe;
 #[cfg(unix)]
 mod push;
+mod raw;
 mod report;
 mod rollout;
 
