@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, Watching};
-use crate::config::{Config, OnConflict, ServiceConfig};
+use crate::config::{Config, OnConflict, ServiceConfig, TaskDefinitionSource};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, PreflightSummary, Step, Verdict};
+use crate::event::{Event, PlanDetails, PreflightSummary, Step, Verdict};
 use crate::image::Registries;
 use crate::logins::Workbench;
 use crate::plan::{Action, Plan, Revision, Snapshot, draft, plan};
@@ -155,12 +155,16 @@ async fn prepare<'a>(
         prepared = look().await?;
         plan = make_plan(config, &prepared.snapshot)?;
     }
+    let definition_file = match &config.task_definition {
+        TaskDefinitionSource::File(path) => Some(path.display().to_string()),
+        TaskDefinitionSource::Live => None,
+    };
     events.emit(Event::Planned {
         ecs_service: prepared.snapshot.live.name.clone(),
         current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),
         changes: plan.changes.clone(),
         variables: plan.variables.clone(),
-        details: Some(Box::new(plan.details.clone())),
+        details: Some(Box::new(PlanDetails { definition_file, ..plan.details.clone() })),
         api_calls: context.aws.calls.counts().values().sum(),
     });
     step.finish();

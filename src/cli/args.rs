@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_envfile::Policy;
 
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
+use super::github_args::GithubArgs;
 use super::iam_policy_args::IamPolicyArgs;
 use super::init_args::InitArgs;
 use super::login_args::LoginArgs;
@@ -63,6 +64,9 @@ pub struct Global {
     /// Logging in to AWS
     #[command(flatten)]
     pub login: LoginArgs,
+    /// What GitHub is told
+    #[command(flatten)]
+    pub github: GithubArgs,
 }
 
 /// The verbs.

@@ -89,6 +89,11 @@ impl Environment {
         self.get("GITHUB_ACTIONS").is_some()
     }
 
+    /// The run of a workflow that this is a step of.
+    pub fn github(&self) -> Option<crate::github::Context> {
+        self.is_github_actions().then(|| crate::github::Context::read(|name| self.get(name)))
+    }
+
     /// Whether the locale's character set is UTF-8; a CI log is, whatever its locale says.
     fn speaks_utf8(&self) -> bool {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| self.get(name));

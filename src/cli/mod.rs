@@ -3,6 +3,7 @@
 mod args;
 mod env_args;
 mod environment;
+mod github_args;
 mod iam_policy_args;
 mod init_args;
 mod interrupt;

@@ -29,8 +29,9 @@ pub(super) async fn reported(
 ) -> Result<RunState> {
     let (events, receiver) = Emitter::channel();
     let events = events.with_masks(masks(environment)).with_verbosity(global.verbose);
-    let reporting = tokio::spawn(drive(receiver, sinks));
     let interrupt = on_signal();
+    let receiver = global.github.relay(receiver, config_file(global), environment, &events, &interrupt);
+    let reporting = tokio::spawn(drive(receiver, sinks));
     if let Err(error) = work(&events, &interrupt).await {
         events.emit(Event::RunFailed { error: (&error).into() });
     }
@@ -92,10 +93,12 @@ pub(super) fn open_sinks(
     let streams = Streams { stdout, stderr: Box::new(std::io::stderr()), live: ProgressDrawTarget::stderr() };
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
     let sinks = Sinks::open(format, &terminal, streams, record)?;
-    Ok(match given_path(&global.report) {
+    let sinks = match given_path(&global.report) {
         Some(path) => sinks.with(format!("the report {}", path.display()), HtmlReport::new(&path)),
         None => sinks,
-    })
+    };
+    let to_stdout = to_stdout && format == Format::Github;
+    Ok(global.github.sinks(sinks, environment, given_path(&global.report), to_stdout))
 }
 
 /// In GitHub Actions, values are hidden from the log before anything is told (design 8). The commands go to standard

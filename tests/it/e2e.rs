@@ -1,12 +1,13 @@
 //! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
 //! balancer that carries requests), moto (another emulator, which runs nothing), Distribution behind Basic
-//! authentication, and a browser.
+//! authentication, Prism with GitHub's description of its API, and a browser.
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
 mod distribution;
 mod env;
 mod failures;
+mod github;
 mod live;
 mod load;
 mod ministack;

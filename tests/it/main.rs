@@ -19,6 +19,7 @@ mod env;
 mod env_lifecycle;
 mod env_store;
 mod explain;
+mod github;
 mod iam_policy;
 mod images;
 mod init;
