@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use landfall_envfile::Policy;
 
+use super::codebuild_args::CodeBuildArgs;
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
 use super::init_args::InitArgs;
 use super::logs_args::LogsArgs;
+use super::origin::OriginArgs;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::{PushArgs, PushCommandArgs};
 use super::rollout_args::RolloutArgs;
@@ -49,6 +52,9 @@ pub struct Global {
     /// Keep the events of the run in a file, for `landfall replay`
     #[arg(long, global = true, env = "LANDFALL_RECORD", value_name = "FILE", value_parser = path)]
     pub record: Option<PathBuf>,
+    /// Files for CodeBuild and CodePipeline
+    #[command(flatten)]
+    pub codebuild: CodeBuildArgs,
     /// Tell each call of AWS; twice: with its request id
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -87,6 +93,14 @@ pub enum Command {
     Logs(LogsArgs),
     /// Write landfall.yml and definitions from a live service, from ecspresso's configuration or from a workflow
     Init(InitArgs),
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// For which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Manpage(ManpageArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -113,6 +127,14 @@ pub struct ExplainArgs {
     /// Write the page on all checks into this file (docs/preflight.md)
     #[arg(long, hide = true, value_name = "FILE", conflicts_with = "code", value_parser = path)]
     pub checks: Option<PathBuf>,
+}
+
+/// `landfall manpage`
+#[derive(Debug, Args)]
+pub struct ManpageArgs {
+    /// Write a page for each command into this folder [default: print that of landfall]
+    #[arg(long, value_name = "DIR", value_parser = path)]
+    pub out: Option<PathBuf>,
 }
 
 /// What `landfall schema` can print.
@@ -150,6 +172,9 @@ pub struct DeployArgs {
     /// How images are pushed
     #[command(flatten)]
     pub push: PushArgs,
+    /// Where the run comes from
+    #[command(flatten)]
+    pub origin: OriginArgs,
     /// When the rollout is over
     #[command(flatten)]
     pub rollout: RolloutArgs,

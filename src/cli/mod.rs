@@ -1,11 +1,13 @@
 //! Flags, `LANDFALL_*` variables and the process environment: the only place that knows them.
 
 mod args;
+mod codebuild_args;
 mod env_args;
 mod environment;
 mod init_args;
 mod interrupt;
 mod logs_args;
+mod origin;
 mod plan_args;
 mod push_args;
 mod rollout_args;

@@ -90,7 +90,8 @@ pub(super) fn open_sinks(
         if to_stdout { Box::new(std::io::stdout()) } else { Box::new(std::io::stderr()) };
     let streams = Streams { stdout, stderr: Box::new(std::io::stderr()), live: ProgressDrawTarget::stderr() };
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
-    Sinks::open(format, &terminal, streams, record)
+    let sinks = Sinks::open(format, &terminal, streams, record)?;
+    global.codebuild.add_to(sinks)
 }
 
 /// In GitHub Actions, values are hidden from the log before anything is told (design 8). The commands go to standard

@@ -44,7 +44,7 @@ mod variables;
 mod words;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -62,3 +62,4 @@ pub use sinks::{Sinks, Streams, drive};
 pub use style::{Mark, Style, Tone};
 pub use summary::summary;
 pub use words::stopped as stopped_sentence;
+pub(crate) use words::{step_name, verdict_name};
