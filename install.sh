@@ -58,7 +58,7 @@ target() {
 fetch() {
     case $1 in
     https://*) protocol=https ;;
-    file://*) protocol=file ;;
+    file://*) protocol="file" ;;
     http://127.0.0.1:* | http://localhost:*) protocol=http ;;
     *) die "$1 is neither https:// nor file://" ;;
     esac

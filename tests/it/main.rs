@@ -11,6 +11,8 @@ mod account;
 mod canary;
 mod chaos;
 mod cli;
+#[cfg(unix)]
+mod codebuild;
 mod corpus;
 #[cfg(target_os = "linux")]
 mod discard;
@@ -27,6 +29,8 @@ mod lookups;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
+#[cfg(unix)]
+mod package;
 mod plan;
 mod plan_idempotence;
 mod plan_speed;
