@@ -10,7 +10,7 @@ use super::file;
 use crate::error::{Error, Result};
 use crate::event::{Record, Verdict};
 use crate::report::Reporter;
-use crate::state::RunState;
+use crate::state::{RunState, ServiceState};
 
 /// A file to write when the run has succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +113,14 @@ fn images(state: &RunState) -> Vec<(&str, &str)> {
 /// # Errors
 /// Where no image is known, or a container of the same name has several: CodePipeline deploys one service with a file.
 pub fn image_definitions(state: &RunState) -> std::result::Result<Value, String> {
+    // A push by flags alone has a name of its own and no container's.
+    let nameless = |service: &ServiceState| !service.report.name.contains('/');
+    if state.run.as_ref().is_some_and(|run| run.command == "push") && state.services.iter().any(nameless) {
+        return Err(
+            "the file names containers, and a push by flags has none: take the image from landfall.yml"
+                .to_owned(),
+        );
+    }
     let images = images(state);
     if images.is_empty() {
         return Err(NO_IMAGE.to_owned());
@@ -187,6 +195,20 @@ mod tests {
     fn the_first_of_several_repositories_is_what_runs() {
         let found = image_definitions(&run(&[pushed("a", "web", "r/one"), pushed("a", "web", "r/two")]));
         assert_eq!(found.unwrap()[0]["imageUri"], format!("r/one@{}", testing::IMAGE));
+    }
+
+    #[test]
+    fn a_push_by_flags_names_no_container() {
+        let of = |name: &'static str| {
+            let mut records = Script::new(&[name], false).records();
+            let Event::RunStarted(run) = &mut records[0].event else { panic!("the first event") };
+            run.command = "push".to_owned();
+            records.push(pushed(name, "image", "r/one"));
+            state(&records)
+        };
+        assert!(image_definitions(&of("image")).unwrap_err().contains("landfall.yml"));
+        assert!(image_definitions(&of("web/app")).is_ok());
+        assert!(image_detail(&of("image")).is_ok());
     }
 
     #[test]

@@ -95,8 +95,7 @@ impl Stage {
             .send()
             .await
             .expect("an answer");
-        let answer: Value =
-            serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
+        let answer: Value = serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
         answer["tags"].clone()
     }
 
@@ -158,7 +157,8 @@ async fn a_deployment_is_not_refused_for_want_of_the_permission_to_tag() {
         .envs(&leading_to(&stage.sandbox));
     let ran = tokio::task::spawn_blocking(move || landfall.run()).await.expect("it ran").expect_code(0);
     let warned = ran.events().into_iter().any(|event| {
-        event["event"] == "warning" && event["message"].as_str().is_some_and(|text| text.contains("ecs:TagResource"))
+        event["event"] == "warning"
+            && event["message"].as_str().is_some_and(|text| text.contains("ecs:TagResource"))
     });
     assert!(warned, "{}", ran.all());
     assert_eq!(stage.tags("web").await, json!([]));
@@ -174,7 +174,9 @@ async fn a_pipeline_gets_its_files_and_a_test_report_of_a_good_run() {
     assert_eq!(stage.json("imagedefinitions.json"), json!([{ "name": "app", "imageUri": stage.image }]));
     assert_eq!(stage.json("imageDetail.json"), json!({ "ImageURI": stage.image }));
     let report = std::fs::read_to_string(stage.path("report.xml")).expect("it is there");
-    for expected in ["<testsuite name=\"web\"", ".preflight\"", "name=\"watch rollout\"", "failures=\"0\" errors=\"0\""] {
+    for expected in
+        ["<testsuite name=\"web\"", ".preflight\"", "name=\"watch rollout\"", "failures=\"0\" errors=\"0\""]
+    {
         assert!(report.contains(expected), "{expected}: {report}");
     }
     let left = std::fs::read_dir(stage.folder.path()).expect("a folder").count();
@@ -254,26 +256,34 @@ pub const BUILDSPECS: [&str; 2] = ["buildspec.yml", "buildspec-deploy.yml"];
 fn buildspecs_say_what_codebuild_takes() {
     for name in BUILDSPECS {
         let document = Buildspec::read(name).document;
-        let keys = |value: &Value| -> Vec<String> {
-            value.as_object().expect("a map").keys().cloned().collect()
-        };
+        let keys =
+            |value: &Value| -> Vec<String> { value.as_object().expect("a map").keys().cloned().collect() };
         assert_eq!(document["version"], json!(0.2), "{name}");
         assert_eq!(keys(&document), ["version", "env", "phases", "reports", "artifacts"], "{name}");
         assert_eq!(keys(&document["env"]), ["variables"], "{name}: nothing secret stands in it");
         for (phase, content) in document["phases"].as_object().expect("phases") {
-            assert!(["install", "pre_build", "build", "post_build"].contains(&phase.as_str()), "{name}: {phase}");
+            assert!(
+                ["install", "pre_build", "build", "post_build"].contains(&phase.as_str()),
+                "{name}: {phase}"
+            );
             assert_eq!(keys(content), ["on-failure", "commands"], "{name}: {phase}");
-            assert_eq!(content["on-failure"], "ABORT", "{name}: after a failed deployment nothing is to follow");
+            assert_eq!(
+                content["on-failure"], "ABORT",
+                "{name}: after a failed deployment nothing is to follow"
+            );
         }
         for report in document["reports"].as_object().expect("reports").values() {
             // https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html, reports/file-format
-            assert_eq!((keys(report), &report["file-format"]), (
-                vec!["files".to_owned(), "file-format".to_owned()],
-                &json!("JUNITXML")
-            ));
+            assert_eq!(
+                (keys(report), &report["file-format"]),
+                (vec!["files".to_owned(), "file-format".to_owned()], &json!("JUNITXML"))
+            );
         }
-        let deploys: Vec<String> =
-            Buildspec::read(name).commands().into_iter().filter(|line| line.starts_with("landfall ")).collect();
+        let deploys: Vec<String> = Buildspec::read(name)
+            .commands()
+            .into_iter()
+            .filter(|line| line.starts_with("landfall "))
+            .collect();
         assert_eq!(deploys.len(), 1, "{name}: one command: {deploys:?}");
     }
 }
@@ -298,11 +308,8 @@ async fn the_buildspec_for_deploying_alone_does_so() {
     let spec = Buildspec::read("buildspec-deploy.yml");
     let (folder, with) = (source.path().to_owned(), variables.clone());
     let output = tokio::task::spawn_blocking(move || spec.run(&folder, &with)).await.expect("it ran");
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
     assert!(!said.contains("GITHUB") && !said.contains("::"), "nothing of GitHub here: {said}");
     for file in Buildspec::read("buildspec-deploy.yml").left_behind(source.path()) {

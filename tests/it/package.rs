@@ -13,7 +13,13 @@ use sha2::{Digest, Sha256};
 use crate::support::{Landfall, root};
 
 const VERSION: &str = "9.8.7";
-const TARGET: &str = "x86_64-unknown-linux-musl";
+/// The target of this machine: what `install.sh` asks for.
+const TARGET: &str = match (cfg!(target_arch = "x86_64"), cfg!(target_os = "macos")) {
+    (true, false) => "x86_64-unknown-linux-musl",
+    (false, false) => "aarch64-unknown-linux-musl",
+    (true, true) => "x86_64-apple-darwin",
+    (false, true) => "aarch64-apple-darwin",
+};
 
 /// A release of one program in a folder. The program is a few words of shell, as compressing ours takes long.
 pub struct Release {
@@ -101,14 +107,18 @@ fn there_is(program: &str) -> bool {
 fn verbs() -> Vec<String> {
     let help = Landfall::new(&["--help"]).run().expect_code(0).stdout();
     let commands = help.split("Commands:").nth(1).expect("a list").split("\n\n").next().expect("its end");
-    let verb = |line: &str| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()).map(str::to_owned);
+    let verb = |line: &str| {
+        line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()).map(str::to_owned)
+    };
     commands.lines().filter_map(verb).filter(|verb| verb != "help").collect()
 }
 
 #[test]
 fn completions_are_scripts_of_their_shells_and_know_every_command() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (shell, check) in [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish"), ("elvish", ""), ("powershell", "")] {
+    for (shell, check) in
+        [("bash", "bash"), ("zsh", "zsh"), ("fish", "fish"), ("elvish", ""), ("powershell", "")]
+    {
         let script = Landfall::new(&["completions", shell]).run().expect_code(0).stdout();
         for verb in verbs() {
             assert!(script.contains(&verb), "{shell} does not know {verb}");
@@ -186,12 +196,20 @@ fn an_archive_has_what_is_needed_and_is_the_same_each_time() {
     let again = release.path("again");
     release.package("echo landfall 9.8.7", &again);
     for name in [format!("{top}.tar.gz"), format!("{top}.cdx.json")] {
-        let same = std::fs::read(again.join(&name)).expect("again") == std::fs::read(release.path(&name)).expect("once");
+        let same = std::fs::read(again.join(&name)).expect("again")
+            == std::fs::read(release.path(&name)).expect("once");
         assert!(same, "{name} differs from one run to the next");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_linux_program_comes_with_the_context_of_its_image() {
+    let release = Release::of("true");
     let temporary = std::fs::metadata(release.path("image/root/tmp")).expect("a folder").permissions();
     assert_eq!(temporary.mode() & 0o7777, 0o1777);
-    assert!(release.path("image/linux/amd64/landfall").is_file());
+    let machine = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+    assert!(release.path(&format!("image/linux/{machine}/landfall")).is_file());
     let bundle = std::fs::read_to_string(release.path("image/ca-certificates.crt")).expect("certificates");
     assert!(bundle.contains("BEGIN CERTIFICATE"));
 }
@@ -212,7 +230,9 @@ fn the_sbom_has_what_is_linked_and_nothing_else() {
         assert!(!names.contains(&other), "{other} is not linked");
     }
     // What comes from a registry has its checksum and a licence.
-    for one in components.iter().filter(|one| !one["name"].as_str().is_some_and(|name| name.starts_with("landfall"))) {
+    for one in
+        components.iter().filter(|one| !one["name"].as_str().is_some_and(|name| name.starts_with("landfall")))
+    {
         assert_eq!(one["hashes"][0]["content"].as_str().map(str::len), Some(64), "{one}");
         assert!(one["licenses"][0]["expression"].is_string(), "{one}");
     }
@@ -242,7 +262,8 @@ impl Install {
         std::fs::create_dir(&bin).expect("a folder");
         for program in programs {
             let found = std::env::split_paths(&install.path).map(|folder| folder.join(program));
-            let found = found.into_iter().find(|path| path.is_file()).unwrap_or_else(|| panic!("no {program} here"));
+            let found =
+                found.into_iter().find(|path| path.is_file()).unwrap_or_else(|| panic!("no {program} here"));
             symlink(found, bin.join(program)).expect("a link");
         }
         for (name, script) in written {
@@ -274,8 +295,24 @@ impl Install {
 }
 
 const TOOLS: [&str; 18] = [
-    "sh", "tar", "gzip", "uname", "mktemp", "rm", "cp", "chmod", "mv", "mkdir", "cut", "sed", "head", "cat", "sha256sum",
-    "printf", "tr", "wget",
+    "sh",
+    "tar",
+    "gzip",
+    "uname",
+    "mktemp",
+    "rm",
+    "cp",
+    "chmod",
+    "mv",
+    "mkdir",
+    "cut",
+    "sed",
+    "head",
+    "cat",
+    "sha256sum",
+    "printf",
+    "tr",
+    "wget",
 ];
 
 #[test]
@@ -316,7 +353,11 @@ fn the_script_of_the_repository_wants_the_checksum_file() {
     // Without `--from`, it must know whose releases.
     Install::new().refused(&script, &["--version", "9.8.7"], "name the repository");
     Install::new().refused(&script, &["--version", "../../x", "--from", &from], "is not a version");
-    Install::new().refused(&script, &["--version", "9.8.7", "--from", "http://example.test"], "is neither https://");
+    Install::new().refused(
+        &script,
+        &["--version", "9.8.7", "--from", "http://example.test"],
+        "is neither https://",
+    );
     let output = Install::new().run(&script, &[&args[..], &["--repository", "ada/landfall"]].concat());
     assert!(output.status.success(), "{}", said(&output));
     let sums = release.path(&format!("landfall-{VERSION}-{TARGET}.tar.gz.sha256"));
@@ -347,7 +388,11 @@ fn build_provenance_is_verified_where_gh_can() {
     };
     let install = Install::with_only(&TOOLS, &[("gh", &gh("0"))]);
     let output = install.run(&script, &args);
-    assert!(output.status.success() && said(&output).contains("build provenance verified"), "{}", said(&output));
+    assert!(
+        output.status.success() && said(&output).contains("build provenance verified"),
+        "{}",
+        said(&output)
+    );
     let install = Install::with_only(&TOOLS, &[("gh", &gh("1"))]);
     install.refused(&script, &args, "gh does not find that ada/landfall built");
 }
@@ -370,7 +415,8 @@ fn wget_does_where_curl_is_missing() {
                 Ok(body) => ("200 OK", body),
                 Err(_) => ("404 Not Found", Vec::new()),
             };
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).expect("answered");
         }
     });
@@ -379,7 +425,15 @@ fn wget_does_where_curl_is_missing() {
     assert!(output.status.success(), "{}", said(&output));
     assert!(install.installed().is_file());
     std::fs::remove_file(release.archive()).expect("it was there");
-    Install::with_only(&TOOLS, &[]).refused(&release.path("install.sh"), &["--from", &url], "there is no landfall-");
+    Install::with_only(&TOOLS, &[]).refused(
+        &release.path("install.sh"),
+        &["--from", &url],
+        "there is no landfall-",
+    );
     let neither: Vec<&str> = TOOLS.into_iter().filter(|tool| *tool != "wget").collect();
-    Install::with_only(&neither, &[]).refused(&release.path("install.sh"), &["--from", &url], "neither curl nor wget");
+    Install::with_only(&neither, &[]).refused(
+        &release.path("install.sh"),
+        &["--from", &url],
+        "neither curl nor wget",
+    );
 }
