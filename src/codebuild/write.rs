@@ -89,19 +89,22 @@ impl Reporter for Written {
     }
 }
 
-/// The images of the run: container and `host/repository@sha256:...`, in the order of the services. An image that was
-/// pushed to several repositories counts as what the task definition got: the first.
+/// The images of the run: container and `host/repository@sha256:...`, in the order of the services. A plan says what the
+/// task definition gets; without one it is where the image was pushed first.
 fn images(state: &RunState) -> Vec<(&str, &str)> {
     let mut images: Vec<(&str, &str)> = Vec::new();
     for service in &state.services {
-        let mut seen = Vec::new();
+        let planned = service.plan.iter().flat_map(|plan| &plan.images);
+        let mut of_service: Vec<(&str, &str)> =
+            planned.map(|image| (image.container.as_str(), image.after.as_str())).collect();
         for push in &service.report.pushes {
-            if !seen.contains(&push.container.as_str()) {
-                seen.push(push.container.as_str());
-                let image = (push.container.as_str(), push.reference.as_str());
-                if !images.contains(&image) {
-                    images.push(image);
-                }
+            if !of_service.iter().any(|(container, _)| *container == push.container) {
+                of_service.push((&push.container, &push.reference));
+            }
+        }
+        for image in of_service {
+            if !images.contains(&image) {
+                images.push(image);
             }
         }
     }
@@ -156,7 +159,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::event::Event;
+    use crate::event::{Event, ImageChange, PlanDetails};
     use crate::report::testing::{self, Script};
 
     fn state(records: &[Record]) -> RunState {
@@ -192,9 +195,25 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_several_repositories_is_what_runs() {
-        let found = image_definitions(&run(&[pushed("a", "web", "r/one"), pushed("a", "web", "r/two")]));
-        assert_eq!(found.unwrap()[0]["imageUri"], format!("r/one@{}", testing::IMAGE));
+    fn the_plan_knows_which_of_several_repositories_runs() {
+        let image = ImageChange {
+            container: "web".into(),
+            before: None,
+            after: "r/one@sha256:1".into(),
+            tag: None,
+            push: true,
+        };
+        let planned = Event::Planned {
+            ecs_service: "web".into(),
+            current_task_definition: None,
+            changes: Vec::new(),
+            variables: Vec::new(),
+            details: Some(Box::new(PlanDetails { images: vec![image], ..PlanDetails::default() })),
+            api_calls: 0,
+        };
+        let planned = Record { time: Timestamp::UNIX_EPOCH, service: Some("a".into()), event: planned };
+        let found = image_definitions(&run(&[planned, pushed("a", "web", "r/two")]));
+        assert_eq!(found, Ok(json!([{ "name": "web", "imageUri": "r/one@sha256:1" }])));
     }
 
     #[test]
