@@ -15,16 +15,17 @@ fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A release's program is static and 12 MB; this one is neither: its symbols are taken off, and its libraries go along.
+/// A release's program is static and 12 MB; this one is neither: its symbols are taken off, and its libraries go along. The
+/// archive beside it, which no one reads here, is of a program that is soon compressed.
 fn context(folder: &Path) {
-    let stripped = folder.join("landfall");
-    run(Command::new("strip").arg("-o").arg(&stripped).arg(env!("CARGO_BIN_EXE_landfall")));
     run(Command::new(root().join("scripts/package"))
         .args(["--target", target(), "--version", "9.8.7", "--run", env!("CARGO_BIN_EXE_landfall")])
         .arg("--binary")
-        .arg(&stripped)
+        .arg(root().join("install.sh"))
         .arg("--out")
         .arg(folder));
+    let program = folder.join("image/linux").join(machine()).join("landfall");
+    run(Command::new("strip").arg("-o").arg(program).arg(env!("CARGO_BIN_EXE_landfall")));
     let libraries = run(Command::new("ldd").arg(env!("CARGO_BIN_EXE_landfall")));
     for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
         let place = folder.join("image/root").join(library.trim_start_matches('/'));
@@ -38,13 +39,18 @@ fn target() -> &'static str {
     if cfg!(target_arch = "x86_64") { "x86_64-unknown-linux-musl" } else { "aarch64-unknown-linux-musl" }
 }
 
+/// What Docker calls the machine.
+fn machine() -> &'static str {
+    if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" }
+}
+
 #[test]
 fn the_image_runs_as_nobody_in_particular_on_a_read_only_file_system() {
     let folder = tempfile::tempdir().expect("a folder");
     context(folder.path());
     let image = format!("{}:test", unique("landfall"));
-    let machine = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
-    let arguments = ["VERSION=9.8.7".to_owned(), "REVISION=0a1b".to_owned(), format!("TARGETARCH={machine}")];
+    let arguments =
+        ["VERSION=9.8.7".to_owned(), "REVISION=0a1b".to_owned(), format!("TARGETARCH={}", machine())];
     let file = root().join("Dockerfile").display().to_string();
     let context = folder.path().join("image").display().to_string();
     let mut args =
