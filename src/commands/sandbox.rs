@@ -106,7 +106,7 @@ async fn seed_service(
     let mut definition = match &service.task_definition {
         TaskDefinitionSource::File(path) => {
             let account = Account::none(NOT_IN_THE_SANDBOX.0, NOT_IN_THE_SANDBOX.1);
-            from_file(path, &config.expressions, &account).await?
+            from_file(path, &config.expressions, &account).await?.content
         }
         TaskDefinitionSource::Live => invented(name, service)?,
     };

@@ -41,7 +41,7 @@ pub async fn gather_env_files(
 ) -> Result<Vec<EnvFileFacts>> {
     let mut base = match &service.task_definition {
         TaskDefinitionSource::File(path) => {
-            Some(from_file(path, &config.expressions, &Account::of(aws)).await?)
+            Some(from_file(path, &config.expressions, &Account::of(aws)).await?.content)
         }
         TaskDefinitionSource::Live => None,
     };
