@@ -94,7 +94,10 @@ pub fn junit(state: &RunState) -> String {
     line(&mut xml, &format!("<testsuites name=\"landfall {}\"{total} time=\"{time}\">", text(command)));
     for (name, took, cases) in &suites {
         let count = Count::of(cases.iter());
-        let begun = state.started_at.map(|time| format!(" timestamp=\"{time:.0}\"")).unwrap_or_default();
+        let begun = state
+            .started_at
+            .map(|time| format!(" timestamp=\"{}\"", time.strftime("%Y-%m-%dT%H:%M:%S")))
+            .unwrap_or_default();
         line(
             &mut xml,
             &format!("  <testsuite name=\"{}\"{count} time=\"{}\"{begun}>", text(name), seconds(*took)),
@@ -357,6 +360,8 @@ mod tests {
         assert!(xml.contains("<failure type=\"failed and rolled back\""), "{xml}");
         assert!(xml.contains(&format!("<failure type=\"{}\"", finding.code)), "{xml}");
         let good = report(&testing::success());
+        // UTC, and without saying so: that is how JUnit writes it.
+        assert!(good.contains("timestamp=\"2026-03-01T12:00:00\""), "{good}");
         assert!(!good.contains("<failure") && good.contains("name=\"push image\""), "{good}");
         assert!(report(&testing::errored()).contains("<error type="));
     }
