@@ -172,6 +172,13 @@ async fn prepare<'a>(
     Ok(Deployment { context: context.clone(), config, watching, events, prepared, plan, board })
 }
 
+/// What writing tags takes where the account asks for it.
+const TAG_RESOURCE: &str = "ecs:TagResource";
+
+fn is_about_tags(error: &Error) -> bool {
+    error.kind() == ErrorKind::Aws && error.full_message().contains(TAG_RESOURCE)
+}
+
 /// Between two looks at a deployment that is waited for.
 const PACE: Duration = Duration::from_secs(2);
 
@@ -254,7 +261,7 @@ impl Deployment<'_> {
             Revision::Existing(arn) => arn.clone(),
             Revision::Register => {
                 let step = StepTimer::start(&self.events, Step::RegisterTaskDefinition);
-                let arn = self.context.aws.register_task_definition(&self.plan.definition).await?;
+                let arn = self.register_tagged().await?;
                 self.events.emit(Event::TaskDefinitionRegistered { arn: arn.clone() });
                 step.finish();
                 arn
@@ -263,6 +270,24 @@ impl Deployment<'_> {
         let store = self.context.config.env_store.as_ref();
         keep_env_files(&self.prepared, store, self.context.aws, &self.events).await?;
         Ok((self, arn))
+    }
+
+    /// Registers the revision with tags that say where it comes from. They need a permission of their own where the
+    /// account asks for it (`tagResourceAuthorization`), and a deployment is not refused for want of them.
+    async fn register_tagged(&self) -> Result<String> {
+        let (aws, plain) = (self.context.aws, &self.plan.definition);
+        let tagged = plain.clone().tagged(&self.context.config.origin);
+        match aws.register_task_definition(&tagged).await {
+            Err(error) if tagged != *plain && is_about_tags(&error) => {
+                let message = format!(
+                    "the revision of {} gets no tags that say where it comes from: the caller may not {TAG_RESOURCE}",
+                    plain.family()
+                );
+                self.events.warn(message, Some("allow it for task definitions; nothing else needs it"));
+                aws.register_task_definition(plain).await
+            }
+            answer => answer,
+        }
     }
 
     /// Updates the service and follows the deployment to a verdict.

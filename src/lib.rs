@@ -9,6 +9,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`cli`] | flags, `LANDFALL_*` and the process environment: the only place that knows them |
+//! | [`codebuild`] | what CodeBuild and CodePipeline know and want: build variables, files, test reports |
 //! | [`commands`] | one file a verb: wires parts together, decides nothing |
 //! | [`config`] | file + environment + flags become a typed, validated configuration |
 //! | [`deploy`] | the run, told in one readable function |
@@ -39,6 +40,7 @@
 
 pub mod aws;
 pub mod cli;
+pub mod codebuild;
 pub mod commands;
 pub mod config;
 pub mod deploy;

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use landfall_envfile::Policy;
 
+use super::codebuild_args::CodeBuildArgs;
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
 use super::github_args::GithubArgs;
 use super::iam_policy_args::IamPolicyArgs;
 use super::init_args::InitArgs;
 use super::login_args::LoginArgs;
 use super::logs_args::LogsArgs;
+use super::origin::OriginArgs;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::{PushArgs, PushCommandArgs};
 use super::rollout_args::RolloutArgs;
@@ -55,6 +58,9 @@ pub struct Global {
     /// Write the run as an HTML page into a file when it ends: verdict, timeline, findings, plan
     #[arg(long, global = true, env = "LANDFALL_REPORT", value_name = "FILE", value_parser = path)]
     pub report: Option<PathBuf>,
+    /// Files for CodeBuild and CodePipeline
+    #[command(flatten)]
+    pub codebuild: CodeBuildArgs,
     /// Tell each call of AWS; twice: with its request id
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -101,6 +107,14 @@ pub enum Command {
     Init(InitArgs),
     /// Print the least IAM policy for a deployment, or the trust policy of its role
     IamPolicy(Box<IamPolicyArgs>),
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// For which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Manpage(ManpageArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -127,6 +141,14 @@ pub struct ExplainArgs {
     /// Write the page on all checks into this file (docs/preflight.md)
     #[arg(long, hide = true, value_name = "FILE", conflicts_with = "code", value_parser = path)]
     pub checks: Option<PathBuf>,
+}
+
+/// `landfall manpage`
+#[derive(Debug, Args)]
+pub struct ManpageArgs {
+    /// Write a page for each command into this folder [default: print that of landfall]
+    #[arg(long, value_name = "DIR", value_parser = path)]
+    pub out: Option<PathBuf>,
 }
 
 /// What `landfall schema` can print.
@@ -164,6 +186,9 @@ pub struct DeployArgs {
     /// How images are pushed
     #[command(flatten)]
     pub push: PushArgs,
+    /// Where the run comes from
+    #[command(flatten)]
+    pub origin: OriginArgs,
     /// When the rollout is over
     #[command(flatten)]
     pub rollout: RolloutArgs,

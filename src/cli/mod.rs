@@ -1,6 +1,7 @@
 //! Flags, `LANDFALL_*` variables and the process environment: the only place that knows them.
 
 mod args;
+mod codebuild_args;
 mod env_args;
 mod environment;
 mod github_args;
@@ -9,6 +10,7 @@ mod init_args;
 mod interrupt;
 mod login_args;
 mod logs_args;
+mod origin;
 mod plan_args;
 mod push_args;
 mod rollout_args;

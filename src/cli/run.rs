@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
+use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given, given_path};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::iam_policy_args::{IamPolicyArgs, region};
@@ -67,6 +67,10 @@ pub fn run() -> ExitCode {
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
+            Command::Completions { shell } => {
+                print(&commands::completions(Cli::command(), *shell)).map(|()| 0)
+            }
+            Command::Manpage(args) => manpage(given_path(&args.out).as_deref()),
         }
     });
     // Blocking work that an interrupt has left behind must not hold the exit up.
@@ -80,15 +84,16 @@ pub fn run() -> ExitCode {
 async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         let overrides = args.overrides(global)?;
+        let mut config = match args.sandbox {
+            None => configuration(global, &overrides, environment, Need::Everything).await?,
+            Some(_) => {
+                let reach = Reach { aws: None, need: Need::Everything };
+                read_config(config_file(global).as_deref(), &overrides, &environment.variables, reach).await?
+            }
+        };
+        config.origin = args.origin.origin(environment);
         let request = commands::DeployRequest {
-            config: match args.sandbox {
-                None => configuration(global, &overrides, environment, Need::Everything).await?,
-                Some(_) => {
-                    let reach = Reach { aws: None, need: Need::Everything };
-                    read_config(config_file(global).as_deref(), &overrides, &environment.variables, reach)
-                        .await?
-                }
-            },
+            config,
             aws: aws_settings(environment),
             workbench: environment.workbench(args.push.no_cache),
             dry_run: args.dry_run,
@@ -433,6 +438,14 @@ async fn init(args: &InitArgs, global: &Global, environment: &Environment) -> Re
     };
     let job = commands::InitJob { from, out: args.out.clone(), force: args.force };
     print(&commands::init(job, global.output.unwrap_or(Format::Plain)).await?)?;
+    Ok(0)
+}
+
+fn manpage(out: Option<&Path>) -> Result<u8> {
+    match out {
+        Some(folder) => commands::write_manpages(Cli::command(), folder)?,
+        None => print(&commands::manpage(Cli::command())?)?,
+    }
     Ok(0)
 }
 

@@ -97,6 +97,7 @@ pub(super) fn open_sinks(
         Some(path) => sinks.with(format!("the report {}", path.display()), HtmlReport::new(&path)),
         None => sinks,
     };
+    let sinks = global.codebuild.add_to(sinks)?;
     let to_stdout = to_stdout && format == Format::Github;
     Ok(global.github.sinks(sinks, environment, given_path(&global.report), to_stdout))
 }

@@ -1,5 +1,6 @@
 //! One file a verb: wires parts together, decides nothing.
 
+mod completions;
 mod continue_;
 mod deploy;
 mod diff;
@@ -8,6 +9,7 @@ mod explain;
 mod iam_policy;
 mod init;
 mod logs;
+mod manpage;
 mod prune;
 mod push;
 mod render;
@@ -16,6 +18,7 @@ mod sandbox;
 mod status;
 mod verify;
 
+pub use completions::completions;
 pub use continue_::{ContinueJob, continue_paused};
 pub use deploy::{DeployRequest, aws_settings, deploy};
 pub use diff::{DiffJob, diff};
@@ -27,6 +30,7 @@ pub use explain::{explain, write_checks, write_pages};
 pub use iam_policy::{IamPolicyJob, Printed, TrustJob, iam_policy, trust};
 pub use init::{InitFrom, InitJob, init};
 pub use logs::{LogsJob, logs};
+pub use manpage::{manpage, write_manpages};
 pub use prune::{PruneJob, prune};
 pub use push::{PushJob, push};
 pub use render::{RenderJob, render};

@@ -19,6 +19,7 @@ use super::probe::ProbeOverrides;
 use super::push::PushOverrides;
 use super::values::duration;
 use crate::error::{Error, Result};
+use crate::event::Origin;
 use crate::image::{Reference, Source};
 use crate::lookup::Expressions;
 use crate::secret::Secret;
@@ -166,6 +167,7 @@ pub(super) fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Res
         prices: overrides.prices.clone(),
         services,
         expressions: Expressions::default(),
+        origin: Origin::default(),
     };
     if !overrides.only_images {
         check(&config)?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::probe::ProbeConfig;
 use crate::aws::{Encryption, RepositoryOptions};
 use crate::error::{Error, Result};
+use crate::event::Origin;
 use crate::image::{Compression, Reference, Source};
 use crate::lookup::Expressions;
 use crate::secret::Secret;
@@ -29,6 +30,8 @@ pub struct Config {
     pub services: Vec<ServiceConfig>,
     /// What the expressions in task-definition files are replaced from.
     pub expressions: Expressions,
+    /// Where the run comes from: what a new revision's tags say of it.
+    pub origin: Origin,
 }
 
 /// An S3 bucket and a prefix in it.

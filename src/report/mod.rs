@@ -68,4 +68,4 @@ pub use sinks::{Sinks, Streams, drive};
 pub use style::{Mark, Style, Tone};
 pub use summary::summary;
 pub use words::stopped as stopped_sentence;
-pub(crate) use words::{role_name, step_name};
+pub(crate) use words::{role_name, step_name, verdict_name};

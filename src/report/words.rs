@@ -31,7 +31,7 @@ pub(crate) fn role_name(role: Role) -> &'static str {
     }
 }
 
-pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Unchanged => "unchanged",
         Verdict::Planned => "planned",
@@ -436,6 +436,7 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         | Event::BlobProgress { .. }
         | Event::BlobPushed { .. }
         | Event::ApiCalls { .. }
+        | Event::Origin(_)
         | Event::RunFailed { .. }
         | Event::RunFinished(_) => return None,
     };

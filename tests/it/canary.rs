@@ -176,6 +176,8 @@ impl Stage {
             .env("LANDFALL_REPORT", &page)
             .env("GITHUB_STEP_SUMMARY", &path("out/summary.md"))
             .env("GITHUB_OUTPUT", &path("out/output"))
+            .env("LANDFALL_JUNIT", &path("out/junit.xml"))
+            .env("LANDFALL_WRITE", &path("out/imagedefinitions.json"))
     }
 
     /// Runs, and searches everything that was written. Gives the exit code.

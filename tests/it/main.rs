@@ -11,6 +11,8 @@ mod account;
 mod canary;
 mod chaos;
 mod cli;
+#[cfg(unix)]
+mod codebuild;
 mod corpus;
 #[cfg(target_os = "linux")]
 mod discard;
@@ -31,6 +33,8 @@ mod lookups;
 mod memory;
 mod native;
 mod oidc;
+#[cfg(unix)]
+mod package;
 mod plan;
 mod plan_idempotence;
 mod plan_speed;
