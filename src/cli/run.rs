@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
+use super::action::action;
+use super::args::{Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
 use super::init_args::InitArgs;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
+use super::parse::parse;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
@@ -28,7 +28,7 @@ use crate::state::RunState;
 
 /// Reads the command line, does what it says, and gives the process's exit code.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are printed by clap too, on standard output and with success.
@@ -43,7 +43,8 @@ pub fn run() -> ExitCode {
     };
     let code = runtime.block_on(async {
         match &cli.command {
-            Command::Deploy(args) => deploy(args, &cli.global, &environment).await,
+            Command::Deploy(args) => deploy(args, &cli.global, &environment, &[]).await,
+            Command::Action => action(&environment).await,
             Command::Push(args) => push(args, &cli.global, &environment).await,
             Command::Env(args) => match &args.command {
                 EnvCommand::Check(args) => env_check(args, &cli.global, &environment).await,
@@ -74,8 +75,15 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -> Result<u8> {
+/// `notes` are what the caller has to tell beforehand.
+pub(super) async fn deploy(
+    args: &DeployArgs,
+    global: &Global,
+    environment: &Environment,
+    notes: &[String],
+) -> Result<u8> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        notes.iter().for_each(|note| events.warn(note, None));
         let overrides = args.overrides(global)?;
         let request = commands::DeployRequest {
             config: match args.sandbox {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use landfall_envfile::Options;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::probe::ProbeConfig;
 use crate::aws::{Encryption, RepositoryOptions};
@@ -55,6 +56,10 @@ pub struct ServiceConfig {
     pub task_definition: TaskDefinitionSource,
     /// A file with the service's attributes; `None` leaves them as they are.
     pub service_definition: Option<PathBuf>,
+    /// Attributes of the service as UpdateService takes them, which win over the file's.
+    pub attributes: Map<String, Value>,
+    /// Start a new deployment also where nothing has changed.
+    pub force_new_deployment: bool,
     /// Whether `desiredCount` of that file counts; otherwise it is left to whoever scales the service.
     pub desired_count_from_file: bool,
     /// The containers to edit.
@@ -101,6 +106,16 @@ pub enum TaskDefinitionSource {
     Live,
     /// A JSON or YAML file.
     File(PathBuf),
+    /// A JSON or YAML file as it stands, which the official action for GitHub would register: nothing in it is an
+    /// expression, and empty values are dropped but for those under the `keep` keys.
+    Verbatim {
+        /// The file.
+        path: PathBuf,
+        /// Keys whose empty values stay.
+        keep: Vec<String>,
+    },
+    /// A revision that exists: an ARN, `FAMILY:NUMBER`, or a family, whose newest one is meant.
+    Revision(String),
 }
 
 /// What changes in one container of the task definition.

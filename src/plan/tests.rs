@@ -44,6 +44,8 @@ fn snapshot(digest: &str) -> Snapshot {
         image_calls: Vec::new(),
         env_files: Vec::new(),
         service_definition: None,
+        attributes: Default::default(),
+        force_new_deployment: false,
         target_groups: Vec::new(),
         region: "eu-west-1".into(),
         prices: Prices::built_in().unwrap(),

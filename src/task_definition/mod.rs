@@ -1,11 +1,15 @@
 //! A task definition is a JSON document that is edited in place, so that no field is ever lost.
 
+mod clean;
 mod compare;
 mod document;
 mod edit;
 mod load;
+mod render;
 
+pub use clean::{drop_empty, read_only_keys};
 pub use compare::{attribute_differences, differences, masked};
 pub use document::TaskDefinition;
 pub use edit::EnvFileSlot;
-pub use load::{from_file, read_document};
+pub use load::{from_file, load_to_render, read_document, verbatim_from_file};
+pub use render::Rendering;
