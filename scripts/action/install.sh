@@ -67,7 +67,7 @@ ARM64 | arm64 | aarch64) target=aarch64-$system ;;
 esac
 
 version=$(cat "$here/VERSION")
-archive=landfall-v$version-$target.tar.gz
+archive=landfall-$version-$target.tar.gz
 checksum=$(expected "$archive")
 program_checksum=$(expected "$target/landfall")
 if [ -z "$checksum" ] || [ -z "$program_checksum" ]; then
@@ -113,8 +113,8 @@ if [ "$found" != "$checksum" ]; then
     fail "$downloaded/$archive is not the file of the release: its SHA-256 is $found and not $checksum. Nothing of it was run."
 fi
 
-tar -xzf "$work/archive" -C "$work" "landfall-v$version-$target/landfall"
-program=$work/landfall-v$version-$target/landfall
+tar -xzf "$work/archive" -C "$work" "landfall-$version-$target/landfall"
+program=$work/landfall-$version-$target/landfall
 [ "$(sha256 "$program")" = "$program_checksum" ] || fail "The program in $archive is not the one of the release."
 chmod 755 "$program"
 mv -f "$program" "$cache/landfall"

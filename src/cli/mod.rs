@@ -1,6 +1,6 @@
 //! Flags, `LANDFALL_*` variables and the process environment: the only place that knows them.
 
-mod action;
+pub mod action;
 mod args;
 mod attribute_args;
 mod env_args;

@@ -17,6 +17,7 @@ use crate::envfile::{folder, parse_arn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, RunStarted, Verdict};
 use crate::lookup::Account;
+use crate::prepare::definition_file;
 
 /// How many calls are under way at once: DescribeTaskDefinition refills 20 a second (facts 7.1).
 const AT_ONCE: usize = 8;

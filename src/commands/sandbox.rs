@@ -12,6 +12,7 @@ use crate::aws::{AwsSettings, StaticEndpoint};
 use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::{Account, NOT_IN_THE_SANDBOX};
+use crate::prepare::definition_file;
 use crate::task_definition::TaskDefinition;
 
 /// How many tasks a service in the stand-in has.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::future::{join_all, try_join_all};
 use landfall_envfile::looks_like_credential;
 
-use super::{LiveState, Prepared, live_state};
+use super::{LiveState, Prepared, definition_file, live_state};
 use crate::aws::{Aws, NewObject, PutOutcome};
 use crate::config::{Config, EnvStore, ServiceConfig, TaskDefinitionSource};
 use crate::emit::Emitter;

@@ -3,6 +3,8 @@
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
+#[cfg(unix)]
+mod action;
 mod distribution;
 mod env;
 mod failures;

@@ -8,4 +8,4 @@ mod work;
 
 pub use inputs::{INPUTS, Inputs};
 pub use translate::{Mode, Request, translate};
-pub use work::action;
+pub(super) use work::action;

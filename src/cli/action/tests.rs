@@ -83,14 +83,7 @@ fn values_stay_one_argument_each_and_none_is_taken_for_a_flag() {
     ]);
     assert_eq!(
         args(&request),
-        [
-            "--cluster=c; rm -rf ~",
-            "--service=--sandbox",
-            "--env=A=--x",
-            "--env=B=$(id)",
-            "--",
-            "--dry-run"
-        ]
+        ["--cluster=c; rm -rf ~", "--service=--sandbox", "--env=A=--x", "--env=B=$(id)", "--", "--dry-run"]
     );
     assert_eq!(request.globals, ["--region=eu-west-1"]);
     let masks: Vec<&str> = request.masks.iter().map(|value| value.expose()).collect();
@@ -203,10 +196,7 @@ fn what_is_not_supported_or_does_not_belong_together_is_named() {
             vec![("task-definition", "t"), ("image", "i"), ("from", "oci:x")],
             "`from` means nothing in a step that renders",
         ),
-        (
-            vec![("task-definition", "t"), ("from", "oci:x")],
-            "`from` means nothing in a step that registers",
-        ),
+        (vec![("task-definition", "t"), ("from", "oci:x")], "`from` means nothing in a step that registers"),
         (vec![("task-definition-arn", "a")], "there is nothing to do"),
     ] {
         let found = refusal(&given);
