@@ -44,8 +44,6 @@ fn snapshot(digest: &str) -> Snapshot {
         image_calls: Vec::new(),
         env_files: Vec::new(),
         service_definition: None,
-        attributes: Default::default(),
-        force_new_deployment: false,
         target_groups: Vec::new(),
         region: "eu-west-1".into(),
         prices: Prices::built_in().unwrap(),
@@ -78,6 +76,8 @@ pub(crate) fn config() -> ServiceConfig {
         service: "web".into(),
         task_definition: TaskDefinitionSource::Live,
         service_definition: None,
+        attributes: Default::default(),
+        force_new_deployment: false,
         desired_count_from_file: false,
         containers: vec![ContainerConfig {
             name: None,
