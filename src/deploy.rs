@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, PreflightSummary, Step, Verdict};
 use crate::image::Registries;
 use crate::logins::Workbench;
-use crate::plan::{Action, Plan, Revision, plan as make_plan};
+use crate::plan::{Action, Plan, Revision, Snapshot, draft, plan};
 use crate::preflight::checks::service::conflict::conflict;
 use crate::preflight::{self, Gather};
 use crate::prepare::{Prepared, keep_env_files, push_images, upload_env_files};
@@ -53,7 +53,7 @@ pub struct Context<'a> {
 /// [`ErrorKind::Preflight`](crate::error::ErrorKind::Preflight).
 pub async fn deploy(context: &Context<'_>) -> Result<()> {
     let watching = Watching::new(context.aws, &context.config.cluster);
-    let services = context.config.services.iter().map(|service| prepare(context, service, &watching));
+    let services = context.config.services.iter().map(|service| prepare(context, service, &watching, plan));
     let services = try_join_all(services).await?;
     let (idle, ready): (Vec<_>, Vec<_>) = services.into_iter().partition(Deployment::has_nothing_to_do);
     for service in idle {
@@ -83,7 +83,7 @@ pub async fn deploy(context: &Context<'_>) -> Result<()> {
 /// [`ErrorKind::Preflight`] where a deployment would be refused; any other where the plan cannot be made.
 pub async fn verify(context: &Context<'_>) -> Result<()> {
     let watching = Watching::new(context.aws, &context.config.cluster);
-    let services = context.config.services.iter().map(|service| prepare(context, service, &watching));
+    let services = context.config.services.iter().map(|service| prepare(context, service, &watching, draft));
     let services = try_join_all(services).await?;
     let found = join_all(services.iter().map(|service| service.preflight())).await;
     for (service, found) in services.iter().zip(&found) {
@@ -125,10 +125,14 @@ struct Deployment<'a> {
     board: Arc<Board>,
 }
 
+/// How a plan is made: by [`plan`] or [`draft`].
+type MakePlan = fn(&ServiceConfig, &Snapshot) -> Result<Plan>;
+
 async fn prepare<'a>(
     context: &Context<'a>,
     config: &'a ServiceConfig,
     watching: &'a Watching,
+    make_plan: MakePlan,
 ) -> Result<Deployment<'a>> {
     let board = Arc::new(Board::default());
     let events = context.events.for_service(&config.name).with_tap({

@@ -33,6 +33,7 @@
 //! | [`error`] | the one error type, and the table of exit codes |
 //! | [`shape`] | whether a file has the form that ECS takes, with line and column |
 //! | [`secret`] | a text that no output may show |
+//! | [`written`] | positions of values in JSON and YAML files |
 //! | [`wording`] | plurals and lists in sentences |
 
 pub mod aws;
@@ -62,3 +63,4 @@ pub mod state;
 pub mod targets;
 pub mod task_definition;
 pub mod wording;
+pub mod written;

@@ -18,7 +18,7 @@ use crate::lookup::{Account, Expressions};
 use crate::plan::{EnvFileFacts, ImageFacts, Prices, Snapshot, TargetGroupTimes, check_platform};
 use crate::service_definition::ServiceDefinition;
 use crate::targets::{Target, create_missing, look, open_options};
-use crate::task_definition::TaskDefinition;
+use crate::task_definition::{Loaded, TaskDefinition};
 
 mod definition;
 mod env_files;
@@ -59,9 +59,13 @@ impl Prepared {
     ) -> Result<Self> {
         // Local files first: what is wrong in them needs no network to be found.
         let from_file = definition_file(service, &config.expressions, &Account::of(aws)).await?;
+        let from_file = match (from_file, service.task_definition.path()) {
+            (Some(loaded), Some(path)) => Some(told(path, loaded, events)),
+            (loaded, _) => loaded.map(|loaded| loaded.content),
+        };
         let service_definition = match &service.service_definition {
             Some(path) => {
-                Some(service_definition(service, path, &config.expressions, &Account::of(aws)).await?)
+                Some(service_definition(service, path, &config.expressions, &Account::of(aws), events).await?)
             }
             None => None,
         };
@@ -191,14 +195,26 @@ fn push_calls(target: &Target) -> impl Iterator<Item = String> + use<> {
     create.into_iter().chain([push]).map(str::to_owned)
 }
 
+/// What is in a file, once it is told what AWS may not take of it.
+fn told<T>(path: &Path, loaded: Loaded<T>, events: &Emitter) -> T {
+    for remark in loaded.remarks {
+        let hint =
+            "Check the spelling. It is sent as it stands: AWS may know more than this version of Landfall.";
+        events.warn(format!("{}:{remark}", path.display()), Some(hint));
+    }
+    loaded.content
+}
+
 /// The file with the service's attributes, which must be of this service.
 async fn service_definition(
     service: &ServiceConfig,
     path: &Path,
     expressions: &Expressions,
     account: &Account,
+    events: &Emitter,
 ) -> Result<ServiceDefinition> {
-    let definition = ServiceDefinition::from_file(path, expressions, account).await?;
+    let loaded = ServiceDefinition::from_file(path, expressions, account).await?;
+    let definition = told(path, loaded, events);
     let name = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
     match &definition.name {
         Some(other) if name(other) != name(&service.service) => Err(Error::usage(format!(
@@ -243,11 +259,8 @@ async fn live_state(
     from_file: Option<TaskDefinition>,
 ) -> Result<LiveState> {
     let missing = || {
-        Error::new(
-            ErrorKind::Preflight,
-            format!("there is no service {} in cluster {} ({})", service.service, config.cluster, aws.region),
-        )
-        .hint("Check the service's name, the cluster, the Region and the account; Landfall does not create services yet.")
+        let error = aws.no_service(&config.cluster, &service.service);
+        error.hint("Check the service's name, the cluster, the Region and the account; Landfall does not create services yet.")
     };
     let family = from_file.as_ref().map(|definition| definition.family().to_owned());
     let newest_of = |family: String| async move { aws.describe_task_definition(&family).await };

@@ -30,8 +30,9 @@
 //! - Subnets, security groups, roles, secrets and file systems can be looked up; a rollout takes those that it is
 //!   given as they are. There are two public subnets, `subnet-0a` and `subnet-0b`, and the security group `sg-0a`
 //!   from the start. What a seeded task definition names (roles, secrets, parameters, file systems) comes with it.
-//! - There are no policies. In a simulation everything is allowed but what [`Options`], [`Sandbox::deny_action`] and
-//!   [`Sandbox::deny`] take away, and these rules are told by simulations alone.
+//! - No policy is evaluated. In a simulation everything is allowed but what [`Options`], [`Sandbox::deny_action`],
+//!   [`Sandbox::deny`] and [`Sandbox::withhold`] take away, and these rules are told by simulations alone. Policies of
+//!   buckets, secrets, repositories, keys and VPC endpoints can be read, and change nothing.
 //! - A `SecureString` cannot be decrypted, and GetParameters has neither versions nor labels.
 //!
 //! "Facts" in comments are this project's collected facts about AWS, by section.
@@ -45,7 +46,7 @@ pub use handle::{HttpAnswer, InProcess, Options, Sandbox, SandboxError, Truth};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{ApiCall, BucketOptions, BucketPolicy};
 pub use world::{
-    ApiError, Encryption, Mishap, MountTargetOptions, PermissionOptions, RepositoryOptions, RouteOptions,
-    RouteTableOptions, RunningTask, SecurityGroupOptions, SubnetOptions, TagMutability, TargetGroupOptions,
-    VpcEndpointOptions,
+    AclEntryOptions, ApiError, Encryption, Mishap, MountTargetOptions, NetworkAclOptions, PermissionOptions,
+    RepositoryOptions, RouteOptions, RouteTableOptions, RunningTask, SecurityGroupOptions, Simulated,
+    SubnetOptions, TagMutability, TargetGroupOptions, VpcEndpointOptions,
 };

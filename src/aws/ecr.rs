@@ -211,7 +211,7 @@ impl Aws {
 
 /// The Region that a host's name gives: with it go the partition and its endpoints, so that China and
 /// GovCloud need nothing of their own.
-fn in_region(region: &str) -> aws_sdk_ecr::config::Builder {
+pub(super) fn in_region(region: &str) -> aws_sdk_ecr::config::Builder {
     aws_sdk_ecr::config::Builder::new().region(Region::new(region.to_owned()))
 }
 

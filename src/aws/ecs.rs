@@ -11,7 +11,7 @@ use super::clients::Aws;
 use super::error::aws_error;
 use super::live::LiveService;
 use super::raw::{RawResponse, replace_body};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::rollout::{
     Container, Deployment, EarlySuccess, PortBinding, Rules, Service, ServiceEvent, TargetGroupRef,
     TargetKind, Task,
@@ -33,7 +33,23 @@ impl Aws {
         Ok(self.describe_services(cluster, vec![service.to_owned()]).await?.into_iter().next())
     }
 
-    /// The same with [`LiveService::document`].
+    /// A service that has to be there.
+    ///
+    /// # Errors
+    /// As [`Aws::describe_service`], and [`Aws::no_service`].
+    pub async fn existing_service(&self, cluster: &str, service: &str) -> Result<LiveService> {
+        let live = self.describe_service(cluster, service).await?;
+        live.ok_or_else(|| self.no_service(cluster, service))
+    }
+
+    /// That the cluster has no such service; [`ErrorKind::Preflight`].
+    pub fn no_service(&self, cluster: &str, service: &str) -> Error {
+        let message = format!("there is no service {service} in cluster {cluster} ({})", self.region);
+        Error::new(ErrorKind::Preflight, message)
+            .hint("Check the service's name, the cluster, the Region and the account.")
+    }
+
+    /// The same as [`Aws::describe_service`] with [`LiveService::document`].
     ///
     /// # Errors
     /// As [`Aws::describe_service`].

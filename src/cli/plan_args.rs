@@ -22,8 +22,10 @@ pub struct RenderArgs {
 #[derive(Debug, Args)]
 pub struct DiffArgs {
     /// What is there before: `file` (what would be registered), `live`, a revision's number, FAMILY:NUMBER or an ARN
+    #[arg(default_value = "live")]
     pub from: String,
     /// What comes after: as above
+    #[arg(default_value = "file")]
     pub to: String,
     /// Only these services of the configuration [default: all]
     pub services: Vec<String>,

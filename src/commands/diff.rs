@@ -112,11 +112,7 @@ async fn sides(
         let snapshot = prepared.snapshot;
         (Some(plan.definition), Some(snapshot.live_definition), snapshot.live.task_definition)
     } else {
-        let live = aws.describe_service(&job.config.cluster, &service.service).await?.ok_or_else(|| {
-            let text = format!("there is no service {} in cluster {}", service.service, job.config.cluster);
-            Error::new(ErrorKind::Preflight, text)
-                .hint("Check the service's name, the cluster, the Region and the account.")
-        })?;
+        let live = aws.existing_service(&job.config.cluster, &service.service).await?;
         let definition =
             if wants(&Side::Live) { Some(revision(aws, &live.task_definition).await?.1) } else { None };
         (None, definition, live.task_definition)

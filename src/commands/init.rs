@@ -62,11 +62,7 @@ async fn live(settings: AwsSettings, cluster: String, service: &str) -> Result<D
     let document = match aws.service_document(&cluster, service).await {
         Known::Is(document) => Value::Object(document),
         Known::Absent => {
-            return Err(Error::new(
-                ErrorKind::Preflight,
-                format!("there is no service {service} in cluster {cluster} ({})", aws.region),
-            )
-            .hint("Check its name, the cluster, the Region and the account."));
+            return Err(aws.no_service(&cluster, service));
         }
         Known::Denied { permission } => {
             return Err(Error::new(ErrorKind::Aws, format!("the caller may not {permission}"))

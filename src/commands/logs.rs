@@ -384,10 +384,7 @@ impl Reader<'_> {
         if self.watching.service(name).await?.is_some() {
             return Ok(());
         }
-        let region = &self.aws.region;
-        let message = format!("there is no service {name} in cluster {cluster} ({region})");
-        Err(Error::new(ErrorKind::Preflight, message)
-            .hint("Check the service's name, the cluster, the Region and the account."))
+        Err(self.aws.no_service(cluster, name))
     }
 
     fn is_wanted(&self, arn: &str) -> bool {

@@ -134,11 +134,8 @@ impl<'a> Pruning<'a> {
     async fn revisions(&self, service: &ServiceConfig) -> Result<BTreeSet<String>> {
         let (cluster, name) = (&self.job.config.cluster, &service.service);
         let live = self.aws.describe_service(cluster, name).await?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Preflight,
-                format!("there is no service {name} in cluster {cluster} ({})", self.aws.region),
-            )
-            .hint("Without the service it is not known which env files are needed: check its name, the cluster, the Region and the account.")
+            let error = self.aws.no_service(cluster, name);
+            error.hint("Without the service it is not known which env files are needed: check its name, the cluster, the Region and the account.")
         })?;
         let deployed = live.service.deployments.iter().map(|deployment| deployment.task_definition.clone());
         let mut revisions: BTreeSet<String> = deployed.chain([live.task_definition.clone()]).collect();
@@ -146,7 +143,8 @@ impl<'a> Pruning<'a> {
         let mut families: BTreeSet<String> =
             revisions.iter().filter_map(|arn| family(arn)).map(str::to_owned).collect();
         let account = Account::of(self.aws);
-        if let Some(definition) = definition_file(service, &self.job.config.expressions, &account).await? {
+        let file = definition_file(service, &self.job.config.expressions, &account).await?;
+        if let Some(definition) = file.map(|loaded| loaded.content) {
             families.insert(definition.family().to_owned());
         }
         let lists = families.iter().map(|family| self.aws.active_revisions(family));

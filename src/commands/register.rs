@@ -29,7 +29,7 @@ pub struct RegisterJob {
 /// # Errors
 /// [`ErrorKind::Usage`] for the file, [`ErrorKind::Aws`].
 pub async fn register(job: RegisterJob, events: &Emitter, interrupt: &CancellationToken) -> Result<()> {
-    let definition = verbatim_from_file(&job.path, &job.keep)?;
+    let definition = verbatim_from_file(&job.path, &job.keep)?.content;
     let family = definition.family().to_owned();
     let aws = Aws::connect(AwsSettings { told: events.for_calls(), ..job.aws }).await?;
     events.emit(Event::RunStarted(RunStarted {

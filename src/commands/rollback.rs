@@ -78,13 +78,7 @@ async fn plan(job: &RollbackJob, config: &ServiceConfig, aws: &Aws, events: &Emi
     let events = events.for_service(&config.name).with_tap(move |event| tap.take_in(event));
     let step = StepTimer::start(&events, Step::Plan);
     let (cluster, name) = (&job.config.cluster, &config.service);
-    let live = aws.describe_service(cluster, name).await?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Preflight,
-            format!("there is no service {name} in cluster {cluster} ({})", aws.region),
-        )
-        .hint("Check the service's name, the cluster, the Region and the account.")
-    })?;
+    let live = aws.existing_service(cluster, name).await?;
     check_service(&live)?;
     let (_, running) = revision(aws, &live.task_definition).await?;
     let target = match &job.to {

@@ -106,7 +106,7 @@ async fn seed_service(
     let name = service.service.rsplit('/').next().unwrap_or(&service.service);
     let account = Account::none(NOT_IN_THE_SANDBOX.0, NOT_IN_THE_SANDBOX.1);
     let mut definition = match definition_file(service, &config.expressions, &account).await? {
-        Some(definition) => definition,
+        Some(loaded) => loaded.content,
         None => invented(name, service)?,
     };
     for container in &service.containers {

@@ -14,7 +14,7 @@ use super::env::{check_cluster, started};
 use crate::aws::{Aws, AwsSettings, LiveService, Watching};
 use crate::config::{Config, ServiceConfig};
 use crate::emit::{Emitter, StepTimer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::event::{Event, Step, Verdict};
 use crate::rollout::{Followed, Native, NativeObservation, Onlooker, Policy, Rollout, WaitFor, look};
 
@@ -171,13 +171,7 @@ impl Look<'_> {
     /// The machine for the deployment that is PRIMARY now. At first the newest service events are news, too.
     async fn follow(&self, first: bool) -> Result<Primary> {
         let (cluster, name) = (&self.config.cluster, &self.service.service);
-        let live = self.aws.describe_service(cluster, name).await?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Preflight,
-                format!("there is no service {name} in cluster {cluster} ({})", self.aws.region),
-            )
-            .hint("Check the service's name, the cluster, the Region and the account.")
-        })?;
+        let live = self.aws.existing_service(cluster, name).await?;
         let definition = self.aws.describe_task_definition(&live.task_definition).await?;
         let told = if first { EVENTS } else { 0 };
         let mut followed = followed(&live, told);

@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::given::{Given, Pending};
 use super::model::{EnvFileConfig, EnvStore};
 use crate::aws::Encryption;
 use crate::error::{Error, Result};
@@ -70,10 +71,10 @@ pub struct EnvFileMap {
     /// Relative to this file.
     pub path: String,
     /// Default: `env_policy`, and without that `normalize`.
-    pub policy: Option<PolicyEntry>,
+    pub policy: Option<Given<PolicyEntry>>,
     /// Whether `${NAME}` stands for a variable that the same file sets further up; default: `false`.
     #[serde(default)]
-    pub interpolate: bool,
+    pub interpolate: Given<bool>,
     /// Findings that are known and accepted: `env-credential`, ...
     #[serde(default)]
     pub allow: Vec<String>,
@@ -111,17 +112,26 @@ impl EnvFiles {
         self.0.iter_mut().map(|entry| &mut entry.0.path)
     }
 
+    /// Every value that is no text and may be an expression.
+    pub(super) fn pending(&mut self) -> impl Iterator<Item = &mut dyn Pending> {
+        self.0.iter_mut().flat_map(|EnvFileEntry(EnvFileMap { policy, interpolate, .. })| {
+            let policy = policy.as_mut().map(|policy| policy as &mut dyn Pending);
+            policy.into_iter().chain([interpolate as &mut dyn Pending])
+        })
+    }
+
     /// Checks what is written. Paths are relative to `base`; `place` is the key.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a code that is not known.
     pub(super) fn check(self, place: &str, base: &Path, policy: Policy) -> Result<Vec<EnvFileConfig>> {
         let file = |EnvFileEntry(entry): EnvFileEntry| {
+            let own = entry.policy.map(Given::known).transpose()?;
             let allow = entry.allow.iter().map(|text| code(place, text)).collect::<Result<_>>()?;
             Ok(EnvFileConfig {
                 path: base.join(entry.path),
-                interpolate: entry.interpolate,
-                options: Options { policy: entry.policy.map_or(policy, Policy::from), allow },
+                interpolate: entry.interpolate.known()?,
+                options: Options { policy: own.map_or(policy, Policy::from), allow },
             })
         };
         self.0.into_iter().map(file).collect()
@@ -181,7 +191,12 @@ impl<'de> Deserialize<'de> for EnvFileEntry {
 
             fn visit_str<E>(self, text: &str) -> Result<EnvFileEntry, E> {
                 let path = text.to_owned();
-                Ok(EnvFileEntry(EnvFileMap { path, policy: None, interpolate: false, allow: Vec::new() }))
+                Ok(EnvFileEntry(EnvFileMap {
+                    path,
+                    policy: None,
+                    interpolate: Given::default(),
+                    allow: Vec::new(),
+                }))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EnvFileEntry, A::Error> {
@@ -204,7 +219,7 @@ impl<'de> Deserialize<'de> for EnvFiles {
 
             fn visit_str<E>(self, text: &str) -> Result<EnvFiles, E> {
                 let path = text.to_owned();
-                let map = EnvFileMap { path, policy: None, interpolate: false, allow: Vec::new() };
+                let map = EnvFileMap { path, policy: None, interpolate: Given::default(), allow: Vec::new() };
                 Ok(EnvFiles(vec![EnvFileEntry(map)]))
             }
 

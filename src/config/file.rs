@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_saphyr::{Error as YamlError, Spanned};
 
 use super::env::{EnvFiles, EnvStoreEntry, PolicyEntry};
+use super::given::Given;
 use super::model::{OnConflict, WaitFor};
 use super::preflight::PreflightEntry;
 use super::probe::ProbeEntry;
@@ -30,7 +31,7 @@ pub struct ConfigFile {
     /// Where `.env` files are stored: `s3://BUCKET/PREFIX`, or a map.
     pub env_store: Option<EnvStoreEntry>,
     /// What to do about lines of `.env` files that ECS reads otherwise than dotenv libraries do; default: `normalize`.
-    pub env_policy: Option<PolicyEntry>,
+    pub env_policy: Option<Given<PolicyEntry>>,
     /// Where `${tfstate:ADDRESS}` is looked up: a Terraform state, or a map of them by name.
     pub tfstate: Option<StateEntry>,
     /// The services to deploy, by a name of your choice.
@@ -49,7 +50,7 @@ pub struct ServiceEntry {
     pub service_definition: Option<String>,
     /// Whether the `desiredCount` of `service_definition` is set; default: it is left to whoever scales the service.
     #[serde(default)]
-    pub desired_count: DesiredCountEntry,
+    pub desired_count: Given<DesiredCountEntry>,
     /// Containers of the task definition, by name.
     #[serde(default)]
     pub containers: IndexMap<String, ContainerEntry>,
@@ -57,19 +58,19 @@ pub struct ServiceEntry {
     #[serde(default)]
     pub wait: WaitEntry,
     /// How many tasks may fail before the rollout is given up; default: the larger of 2 and the desired count.
-    pub max_failed_tasks: Option<u32>,
+    pub max_failed_tasks: Option<Given<u32>>,
     /// Whether to put the service back when the rollout fails.
     #[serde(default)]
-    pub rollback: RollbackEntry,
+    pub rollback: Given<RollbackEntry>,
     /// What becomes of a service that fails and has nothing to go back to.
     #[serde(default)]
-    pub on_first_failure: FirstFailureEntry,
+    pub on_first_failure: Given<FirstFailureEntry>,
     /// What becomes of the service when the run is interrupted.
     #[serde(default)]
-    pub on_interrupt: InterruptEntry,
+    pub on_interrupt: Given<InterruptEntry>,
     /// What becomes of a deployment of the service that someone else has under way.
     #[serde(default)]
-    pub on_conflict: OnConflict,
+    pub on_conflict: Given<OnConflict>,
     /// The checks before a change.
     #[serde(default)]
     pub preflight: PreflightEntry,
@@ -145,7 +146,7 @@ pub enum DesiredCountEntry {
 pub struct WaitEntry {
     /// What to wait for; default: `steady`.
     #[serde(default, rename = "for")]
-    pub wait_for: WaitFor,
+    pub wait_for: Given<WaitFor>,
     /// How long a rollout may take; default: `30m`.
     pub timeout: Option<String>,
     /// How long nothing may move while tasks are missing; default: `5m`.
@@ -293,6 +294,9 @@ const RESERVED: [&str; 2] = ["before", "after"];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::merge::merge;
+    use crate::config::{ImageConfig, Overrides};
+    use crate::image::Compression;
 
     fn read(text: &str, variables: &[(&str, &str)]) -> Result<ConfigFile> {
         let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -345,6 +349,57 @@ mod tests {
         assert_eq!(names, ["a", "b"]);
         assert!(refusal(text).starts_with("landfall.yml:6:7: the environment variable `NAME` is not set"));
         assert!(read(text, &[("NAME", "b")]).unwrap_err().to_string().contains("b stands there twice"));
+    }
+
+    #[test]
+    fn numbers_and_words_may_be_expressions() {
+        let text = "version: 1
+cluster: ${N}
+env_policy: ${POLICY:-strict}
+services:
+  api:
+    max_failed_tasks: ${N}
+    desired_count: ${COUNT:-from-file}
+    rollback: '${ROLLBACK:-never}'
+    wait: { for: \"${W}\", timeout: '${T:-10m}' }
+    containers:
+      web:
+        image: { from: 'oci:x', to: r.example/a, compression: '${C:-zstd}', create_repository: { scan_on_push: '${S:-false}' } }
+        env_file: { path: .env, interpolate: '${I:-true}' }
+";
+        let load = |variables: &[(&str, &str)]| {
+            let file = read(text, variables)?;
+            let overrides =
+                Overrides { env_store: Some("s3://bucket/prefix".to_owned()), ..Overrides::default() };
+            merge(file, Path::new(""), &overrides).map(|config| config.services.into_iter().next().unwrap())
+        };
+        let api = load(&[("N", "3"), ("W", "healthy")]).unwrap();
+        assert_eq!((api.max_failed_tasks, api.wait_for, api.rollback), (Some(3), WaitFor::Healthy, false));
+        assert!(api.desired_count_from_file);
+        assert!(api.containers[0].env_files[0].interpolate);
+        let Some(ImageConfig::Push(push)) = &api.containers[0].image else { panic!("a push") };
+        assert_eq!(push.compression, Compression::Zstd);
+        assert!(!push.create_repository.as_ref().unwrap().scan_on_push);
+
+        for (variables, expected) in [
+            ([("N", "hunter2"), ("W", "none")], "landfall.yml:6:23: what `${N}` gives is not a whole number"),
+            (
+                [("N", "1"), ("W", "hunter2")],
+                "landfall.yml:9:18: what `${W}` gives is not one of `steady`, `healthy`, `none`",
+            ),
+            ([("N", "-1"), ("W", "none")], "landfall.yml:6:23: what `${N}` gives is not a whole number"),
+        ] {
+            let error = load(&variables).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert!(error.hint_text().is_some());
+        }
+        let unset = load(&[("N", "1")]).unwrap_err().to_string();
+        assert!(unset.starts_with("landfall.yml:9:19: the environment variable `W` is not set"), "{unset}");
+        // Without an expression nothing has changed: what is wrong is said on its line.
+        for wrong in ["max_failed_tasks: -1", "rollback: maybe", "wait: { for: 3 }"] {
+            let message = refusal(&format!("version: 1\nservices:\n  api:\n    {wrong}\n"));
+            assert!(message.starts_with("landfall.yml:4:"), "{message}");
+        }
     }
 
     #[test]

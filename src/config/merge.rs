@@ -10,6 +10,7 @@ use super::file::{
 use landfall_envfile::{Options, Policy};
 use serde_json::{Map, Value};
 
+use super::given::Given;
 use super::model::{
     Config, ContainerConfig, EnvFileConfig, ImageConfig, OnConflict, PushConfig, ServiceConfig,
     TaskDefinitionSource, WaitFor,
@@ -164,7 +165,7 @@ pub(super) fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Res
         (None, Some(url)) => Some(url.parse()?),
         (None, None) => None,
     };
-    let policy = file.env_policy.map(Policy::from).unwrap_or_default();
+    let policy = file.env_policy.map(Given::known).transpose()?.map(Policy::from).unwrap_or_default();
     let services = chosen
         .into_iter()
         .map(|(name, entry)| service(name, entry, base, policy, overrides))
@@ -224,31 +225,32 @@ fn service(
         (None, None, Some(path)) => TaskDefinitionSource::File(base.join(path)),
         (None, None, None) => TaskDefinitionSource::Live,
     };
+    let max_failed_tasks = entry.max_failed_tasks.map(Given::known).transpose()?;
     let mut skip_checks = known_checks(&place("preflight.skip"), entry.preflight.skip)?;
     skip_checks.extend(known_checks("--skip-check", overrides.skip_checks.clone())?);
     Ok(ServiceConfig {
         skip_checks,
-        on_conflict: overrides.on_conflict.unwrap_or(entry.on_conflict),
+        on_conflict: overrides.on_conflict.unwrap_or(entry.on_conflict.known()?),
         service: overrides.service.clone().or(entry.service).unwrap_or_else(|| name.clone()),
         task_definition,
         service_definition: entry.service_definition.map(|path| base.join(path)),
         // A count that a flag sets is meant.
-        desired_count_from_file: entry.desired_count == DesiredCountEntry::FromFile
+        desired_count_from_file: entry.desired_count.known()? == DesiredCountEntry::FromFile
             || overrides.attributes.contains_key("desiredCount"),
         attributes: overrides.attributes.clone(),
         force_new_deployment: overrides.force_new_deployment,
         containers,
-        wait_for: overrides.wait_for.unwrap_or(entry.wait.wait_for),
+        wait_for: overrides.wait_for.unwrap_or(entry.wait.wait_for.known()?),
         timeout,
         stall_timeout,
-        max_failed_tasks: overrides.max_failed_tasks.or(entry.max_failed_tasks),
-        rollback: overrides.rollback.unwrap_or(entry.rollback == RollbackEntry::OnFailure),
+        max_failed_tasks: overrides.max_failed_tasks.or(max_failed_tasks),
+        rollback: overrides.rollback.unwrap_or(entry.rollback.known()? == RollbackEntry::OnFailure),
         scale_to_zero_on_first_failure: overrides
             .scale_to_zero_on_first_failure
-            .unwrap_or(entry.on_first_failure == FirstFailureEntry::ScaleToZero),
+            .unwrap_or(entry.on_first_failure.known()? == FirstFailureEntry::ScaleToZero),
         rollback_on_interrupt: overrides
             .rollback_on_interrupt
-            .unwrap_or(entry.on_interrupt == InterruptEntry::Rollback),
+            .unwrap_or(entry.on_interrupt.known()? == InterruptEntry::Rollback),
         probe: overrides.probe.apply(entry.probe.map(|probe| probe.value), &place("probe"))?,
         name,
     })

@@ -1,11 +1,12 @@
 //! File, environment and flags become one typed, validated [`Config`].
 //!
 //! `read` tells the whole way; `file` is `landfall.yml` (positions, unknown keys), `texts` its expressions, `merge` lays flags over it,
-//! `tfstate` names Terraform states, `push` is the image of a container in the file, `probe` the requests of a service, `env` its env files and where they are stored, `model` is the result that the rest of the program
+//! `given` is values that are no texts and may be expressions, `tfstate` names Terraform states, `push` is the image of a container in the file, `probe` the requests of a service, `env` its env files and where they are stored, `model` is the result that the rest of the program
 //! works with.
 
 mod env;
 mod file;
+mod given;
 mod merge;
 mod model;
 mod preflight;

@@ -1,6 +1,6 @@
 //! What a run is asked to do, validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use landfall_envfile::Options;
@@ -116,6 +116,16 @@ pub enum TaskDefinitionSource {
     },
     /// A revision that exists: an ARN, `FAMILY:NUMBER`, or a family, whose newest one is meant.
     Revision(String),
+}
+
+impl TaskDefinitionSource {
+    /// The file, where it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Verbatim { path, .. } => Some(path),
+            Self::Live | Self::Revision(_) => None,
+        }
+    }
 }
 
 /// What changes in one container of the task definition.

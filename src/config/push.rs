@@ -11,6 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::given::{Given, Pending};
 use super::model::{ImageConfig, PushConfig};
 use crate::aws::{Encryption, RepositoryOptions, RepositoryTags};
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ pub struct PushEntry {
     /// Whether to create an ECR repository that does not exist: `true`, or with what; default: no.
     pub create_repository: Option<CreateEntry>,
     /// How layers are compressed that the source gives uncompressed; default: `gzip`.
-    pub compression: Option<Compression>,
+    pub compression: Option<Given<Compression>>,
 }
 
 /// One reference or several.
@@ -73,9 +74,9 @@ enum CreateForm {
 #[serde(deny_unknown_fields)]
 pub struct RepositoryEntry {
     /// Whether its tags can be moved to other images; default: `immutable`.
-    pub tags: Option<RepositoryTags>,
+    pub tags: Option<Given<RepositoryTags>>,
     /// Whether ECR scans what is pushed; default: `true`.
-    pub scan_on_push: Option<bool>,
+    pub scan_on_push: Option<Given<bool>>,
     /// `aes256` (default), `kms` or `kms:KEY`. It can never be changed afterwards.
     pub encryption: Option<String>,
 }
@@ -91,6 +92,20 @@ impl ImageEntry {
                 [from].into_iter().chain(&mut to.0).chain(encryption).collect()
             }
         }
+    }
+
+    /// Every value that is no text and may be an expression.
+    pub(super) fn pending(&mut self) -> Vec<&mut dyn Pending> {
+        let Self::Push(PushEntry { create_repository, compression, .. }) = self else { return Vec::new() };
+        let mut all: Vec<&mut dyn Pending> = Vec::new();
+        if let Some(compression) = compression {
+            all.push(compression);
+        }
+        if let Some(CreateEntry(Some(RepositoryEntry { tags, scan_on_push, .. }))) = create_repository {
+            all.extend(tags.as_mut().map(|tags| tags as &mut dyn Pending));
+            all.extend(scan_on_push.as_mut().map(|scan| scan as &mut dyn Pending));
+        }
+        all
     }
 
     /// Checks what the texts say. Paths are relative to `base`.
@@ -118,7 +133,7 @@ impl PushEntry {
             let options = options.map_err(|error| at(&format!("{place}.create_repository"), error))?;
             push.create_repository = Some(options);
         }
-        push.compression = self.compression.unwrap_or_default();
+        push.compression = self.compression.map(Given::known).transpose()?.unwrap_or_default();
         Ok(push)
     }
 }
@@ -128,8 +143,8 @@ impl RepositoryEntry {
         let default = RepositoryOptions::default();
         let encryption: Option<Encryption> = self.encryption.map(|text| text.parse()).transpose()?;
         Ok(RepositoryOptions {
-            tags: self.tags.unwrap_or(default.tags),
-            scan_on_push: self.scan_on_push.unwrap_or(default.scan_on_push),
+            tags: self.tags.map(Given::known).transpose()?.unwrap_or(default.tags),
+            scan_on_push: self.scan_on_push.map(Given::known).transpose()?.unwrap_or(default.scan_on_push),
             encryption: encryption.unwrap_or(default.encryption),
         })
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 
 use super::file::{ConfigFile, ContainerEntry, Scalar, ServiceEntry};
+use super::given::Pending;
 use super::push::ImageEntry;
 use super::tfstate::StateEntry;
 use crate::error::{Error, Result};
@@ -33,6 +34,40 @@ impl ConfigFile {
         let keys = self.container_names(only).flat_map(|name| wanted(name, Reading::Value));
         let mut all: BTreeSet<Lookup> = keys.collect();
         all.extend(self.needed(need, only).flat_map(|text| wanted(text, Reading::Value)));
+        // Nothing can stand in for a number or a word, so that these are looked up in any case.
+        let pending = self.pending();
+        all.extend(
+            pending.iter().filter_map(|one| one.expression()).flat_map(|text| wanted(text, Reading::Value)),
+        );
+        all
+    }
+
+    /// Every value that is no text and may be an expression.
+    fn pending(&mut self) -> Vec<&mut dyn Pending> {
+        let Self { env_policy, services, .. } = self;
+        let mut all: Vec<&mut dyn Pending> = Vec::new();
+        all.extend(env_policy.as_mut().map(|policy| policy as &mut dyn Pending));
+        for entry in services.values_mut() {
+            let ServiceEntry {
+                desired_count,
+                wait,
+                max_failed_tasks,
+                rollback,
+                on_first_failure,
+                on_interrupt,
+                on_conflict,
+                containers,
+                ..
+            } = entry;
+            let own: [&mut dyn Pending; 6] =
+                [desired_count, &mut wait.wait_for, rollback, on_first_failure, on_interrupt, on_conflict];
+            all.extend(own);
+            all.extend(max_failed_tasks.as_mut().map(|number| number as &mut dyn Pending));
+            for ContainerEntry { image, env_file, .. } in containers.values_mut() {
+                all.extend(image.iter_mut().flat_map(ImageEntry::pending));
+                all.extend(env_file.pending());
+            }
+        }
         all
     }
 
@@ -55,6 +90,7 @@ impl ConfigFile {
     /// For the first that cannot be replaced, with `path:line:column`.
     pub(super) fn replace(&mut self, path: &Path, text: &str, values: Values<'_>) -> Result<()> {
         self.texts().try_for_each(|value| replace(value, path, text, values))?;
+        self.pending().into_iter().try_for_each(|value| settle(value, path, text, values))?;
         for entry in self.services.values_mut() {
             let mut containers = IndexMap::with_capacity(entry.containers.len());
             for (mut name, container) in std::mem::take(&mut entry.containers) {
@@ -108,6 +144,22 @@ pub(super) fn replace(value: &mut String, path: &Path, text: &str, values: Value
         unresolved.into_error(&place)
     })?;
     Ok(())
+}
+
+/// Replaces the expressions of a value that is no text.
+///
+/// # Errors
+/// With `path:line:column`, also where they give what the key does not take.
+fn settle(value: &mut dyn Pending, path: &Path, text: &str, values: Values<'_>) -> Result<()> {
+    let Some(mut given) = value.expression().map(str::to_owned) else { return Ok(()) };
+    let expression = given.clone();
+    replace(&mut given, path, text, values)?;
+    value.settle(&given).map_err(|wanted| {
+        let (line, column) = value.place();
+        // What it gives may be secret.
+        Error::usage(format!("{}:{line}:{column}: what `{expression}` gives is not {wanted}", path.display()))
+            .hint("See docs/configuration.md for what the key takes.")
+    })
 }
 
 fn service_texts(entry: &mut ServiceEntry, need: Need) -> impl Iterator<Item = &mut String> {

@@ -73,22 +73,31 @@ pub enum Action {
 /// [`ErrorKind::Preflight`] where the service or the image cannot be deployed, [`ErrorKind::Usage`]
 /// where the configuration names a container that is not there.
 pub fn plan(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
+    let plan = draft(config, snapshot)?;
+    check_service(&plan.after)?;
+    for image in &snapshot.images {
+        check_platform(&plan.definition, &image.container, &image.variants)?;
+    }
+    check_env_files(&plan.definition)?;
+    check_storage(&plan.definition, &snapshot.images)?;
+    check_network_mode(&snapshot.live, &plan.definition)?;
+    Ok(plan)
+}
+
+/// The same for a run that only looks: what [`plan`] refuses is left to the checks, which tell all of it at once.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] where the configuration names a container that is not there.
+pub fn draft(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
     let attributes = match &snapshot.service_definition {
         Some(file) => service_update(file, &snapshot.live.document, config.desired_count_from_file)?,
         None => ServiceUpdate::default(),
     };
     let after = snapshot.live.becoming(overlaid(&snapshot.live.document, &attributes));
-    check_service(&after)?;
     let mut definition = snapshot.base.clone();
     for container in &config.containers {
         edit(&mut definition, container, snapshot)?;
     }
-    for image in &snapshot.images {
-        check_platform(&definition, &image.container, &image.variants)?;
-    }
-    check_env_files(&definition)?;
-    check_storage(&definition, &snapshot.images)?;
-    check_network_mode(&snapshot.live, &definition)?;
 
     let live_arn = &snapshot.live.task_definition;
     let different = differences(&snapshot.live_definition, &definition);

@@ -12,6 +12,6 @@ pub(crate) mod tests;
 
 pub use arithmetic::{Rolling, TargetGroupTimes, forecast};
 pub use cost::{Capacity, Prices, estimate};
-pub use decide::{Action, Plan, Revision, check_platform, plan};
+pub use decide::{Action, Plan, Revision, check_platform, draft, plan};
 pub(crate) use decide::{check_service, check_storage, short};
 pub use snapshot::{EnvFileFacts, ImageFacts, Snapshot};

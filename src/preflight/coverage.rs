@@ -70,8 +70,11 @@ pub fn page() -> String {
          time. An **error** refuses the deployment with exit code 3; a **warning** is told and the deployment goes on. A \
          check whose permission is missing says that it was not made, and which permission it wants; that refuses nothing.\n\n\
          `--skip-check CODE` (or `preflight: { skip: [CODE] }` of a service in `landfall.yml`) turns a check off, and the \
-         output says so. Permissions are simulated with the principals' own policies: what only a policy of a bucket, a \
-         secret, a key or a repository allows looks as if it were denied, and is a reason to turn that one check off.\n\n\
+         output says so. Permissions are simulated with the principals' own policies. Where these neither allow nor deny \
+         something, the policy of the bucket, the secret, the key or the repository is read: without one, or with one that \
+         has no statement for it, that is a problem; a statement that allows it settles it; and where it hangs on a \
+         condition, or the caller may not read that policy (`s3:GetBucketPolicy`, `secretsmanager:GetResourcePolicy`, \
+         `kms:GetKeyPolicy`, `ecr:GetRepositoryPolicy`), it is a warning.\n\n\
          ## A deployment that is under way\n\n\
          ECS runs one deployment of a service at a time, and a new one takes the place of one that has not ended. \
          `--on-conflict` (`LANDFALL_ON_CONFLICT`, `on_conflict` of a service) says what a run does about one that is not its \

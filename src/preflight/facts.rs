@@ -51,10 +51,12 @@ pub struct Facts {
     pub decisions: Vec<Decision>,
     /// By ARN without what follows the name: every `valueFrom` of Secrets Manager in the task definition.
     pub secrets: BTreeMap<String, Known<SecretFacts>>,
+    /// By ARN, id or alias as the secrets have it: the state of each key of the account's own.
+    pub keys: BTreeMap<String, Known<String>>,
     /// By name or ARN as in the task definition.
     pub parameters: BTreeMap<String, Known<ParameterFacts>>,
-    /// By name: every group of the awslogs driver.
-    pub log_groups: BTreeMap<String, Known<LogGroup>>,
+    /// By Region and name: every group of the awslogs driver.
+    pub log_groups: BTreeMap<(String, String), Known<LogGroup>>,
     /// Where the tasks run.
     pub network: Known<Network>,
     /// By id.

@@ -1,6 +1,7 @@
 //! Reads what the checks of one service look at: only what its definition needs, and everything at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use serde_json::{Map, Value};
@@ -12,8 +13,9 @@ use super::facts::{Facts, Input};
 use super::look::{Container, texts};
 use super::reference::{SecretReference, parameter};
 use crate::aws::Aws;
-use crate::aws::account::{Decision, FileSystem, Known, ParameterFacts, Role, SecretFacts};
+use crate::aws::account::{Decision, FileSystem, Known, LogGroup, ParameterFacts, Role, SecretFacts};
 use crate::config::{Config, ServiceConfig};
+use crate::error::Result;
 use crate::image::{Reference, Registries};
 use crate::plan::{Plan, Snapshot};
 use crate::task_definition::TaskDefinition;
@@ -61,7 +63,6 @@ impl<'a> Gather<'a> {
     /// Reads. Nothing of it fails: what cannot be read is known to be unknown.
     pub async fn read(&self) -> Gathered {
         let aws = self.aws;
-        let definition = &self.plan.definition;
         let by_service = async {
             // As the plan read it a moment ago, with the attributes that it would change.
             let service = self.plan.after.document.clone();
@@ -77,11 +78,8 @@ impl<'a> Gather<'a> {
             (service, account, arn, network, target_groups, decisions)
         };
         let by_definition = async {
-            let ((roles, secrets), (parameters, log_groups)) = join(
-                join(self.roles(), self.secrets()),
-                join(self.parameters(), aws.log_groups(&log_groups(definition), None)),
-            )
-            .await;
+            let ((roles, secrets), (parameters, log_groups)) =
+                join(join(self.roles(), self.secrets()), join(self.parameters(), self.log_groups())).await;
             (roles, secrets, parameters, log_groups)
         };
         let elsewhere = async {
@@ -105,6 +103,7 @@ impl<'a> Gather<'a> {
             roles,
             decisions,
             secrets,
+            keys: BTreeMap::new(),
             parameters,
             log_groups,
             network,
@@ -115,11 +114,10 @@ impl<'a> Gather<'a> {
         };
         let mut gathered = Gathered { service, facts };
         // Which keys protect secrets is only known now.
-        let keys = key_demands(&self.input(&gathered));
-        if !keys.is_empty() {
-            let decided = aws.simulate(keys).await;
-            gathered.facts.decisions.extend(decided);
-        }
+        let demands = key_demands(&self.input(&gathered));
+        let (decided, keys) = join(aws.simulate(demands), self.keys(&gathered.facts)).await;
+        gathered.facts.decisions.extend(decided);
+        gathered.facts.keys = keys;
         gathered
     }
 
@@ -167,6 +165,37 @@ impl<'a> Gather<'a> {
         join_all(asked).await.into_iter().collect()
     }
 
+    /// The keys that protect the secrets.
+    async fn keys(&self, facts: &Facts) -> BTreeMap<String, Known<String>> {
+        let keys: BTreeMap<&str, &str> = facts
+            .secrets
+            .iter()
+            .filter_map(|(arn, secret)| Some((secret.get()?.kms_key.as_deref()?, arn.as_str())))
+            .collect();
+        let asked = keys
+            .into_iter()
+            .map(|(key, secret)| async move { (key.to_owned(), self.aws.key_state(key, secret).await) });
+        join_all(asked).await.into_iter().collect()
+    }
+
+    /// The groups that the awslogs driver does not create, each in its Region.
+    async fn log_groups(&self) -> BTreeMap<(String, String), Known<LogGroup>> {
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for container in Container::all(&self.plan.definition)
+            .filter(|container| container.log_driver() == Some("awslogs"))
+            .filter(|container| container.log_option("awslogs-create-group") != Some("true"))
+        {
+            let region = container.log_option("awslogs-region").unwrap_or(&self.aws.region);
+            wanted.entry(region).or_default().extend(container.log_option("awslogs-group"));
+        }
+        let asked = wanted.into_iter().map(|(region, names)| async move {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let found = self.aws.log_groups(&names, Some(region)).await;
+            found.into_iter().map(move |(name, known)| ((region.to_owned(), name), known))
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
     async fn parameters(&self) -> BTreeMap<String, Known<ParameterFacts>> {
         let names: BTreeSet<String> = references(&self.plan.definition)
             .into_iter()
@@ -199,13 +228,8 @@ impl<'a> Gather<'a> {
             .filter(|(_, reference): &(_, Reference)| reference.is_ecr().is_some())
             .collect();
         let asked = references.into_iter().map(|(text, reference)| async move {
-            let found = match (self.registries)(&reference) {
-                Ok(registry) => registry.resolve(&reference).await,
-                Err(error) => Err(error),
-            };
-            let known = match found {
-                Ok(Some(_)) => Known::Is(()),
-                Ok(None) => Known::Absent,
+            let known = match (self.registries)(&reference) {
+                Ok(registry) => in_time(&reference.host, registry.resolve(&reference)).await,
                 Err(error) => Known::Unknown { why: error.to_string() },
             };
             (text.to_owned(), known)
@@ -267,11 +291,38 @@ fn references(definition: &TaskDefinition) -> Vec<(String, &str)> {
     Container::all(definition).flat_map(|container| container.references()).collect()
 }
 
-fn log_groups(definition: &TaskDefinition) -> Vec<String> {
-    let groups: BTreeSet<String> = Container::all(definition)
-        .filter(|container| container.log_driver() == Some("awslogs"))
-        .filter(|container| container.log_option("awslogs-create-group") != Some("true"))
-        .filter_map(|container| container.log_option("awslogs-group").map(str::to_owned))
-        .collect();
-    groups.into_iter().collect()
+/// How long a registry may take to say whether it has an image.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether an image is in its registry. One that does not answer must not hold up a deployment.
+async fn in_time(host: &str, look: impl Future<Output = Result<Option<String>>>) -> Known<()> {
+    match tokio::time::timeout(PATIENCE, look).await {
+        Ok(Ok(Some(_))) => Known::Is(()),
+        Ok(Ok(None)) => Known::Absent,
+        Ok(Err(error)) => Known::Unknown { why: error.to_string() },
+        Err(_) => Known::Unknown {
+            why: format!("the registry {host} could not be reached in {} s", PATIENCE.as_secs()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_does_not_answer_is_not_waited_for() {
+        let known = in_time("registry.example.com", std::future::pending()).await;
+        let why = "the registry registry.example.com could not be reached in 2 s".to_owned();
+        assert_eq!(known, Known::Unknown { why });
+    }
+
+    #[tokio::test]
+    async fn what_a_registry_answers_counts() {
+        assert_eq!(in_time("r", async { Ok(Some("sha256:1".to_owned())) }).await, Known::Is(()));
+        assert_eq!(in_time("r", async { Ok(None) }).await, Known::Absent);
+        let failed = in_time("r", async { Err(Error::internal("refused")) }).await;
+        assert!(matches!(failed, Known::Unknown { why } if why.contains("refused")));
+    }
 }

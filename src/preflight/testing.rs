@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use super::{Check, Facts, Input, Outcome, run};
 use crate::aws::LiveService;
 use crate::aws::account::{
-    AccessPoint, ClusterFacts, Endpoint, EndpointKind, FileSystem, Known, LogGroup, MountTarget, Network,
-    ParameterFacts, ParameterKind, Peer, Role, Route, RouteTable, Rule, SecretFacts, SecurityGroup, Subnet,
-    TargetGroupFacts,
+    AccessPoint, AclEntry, ClusterFacts, Endpoint, EndpointKind, FileSystem, Known, LogGroup, MountTarget,
+    Network, NetworkAcl, ParameterFacts, ParameterKind, Peer, Role, Route, RouteTable, Rule, SecretFacts,
+    SecurityGroup, Subnet, TargetGroupFacts,
 };
 use crate::config::ServiceConfig;
 use crate::event::{CheckReport, PlanDetails};
@@ -227,7 +227,14 @@ pub(crate) fn endpoint(service: &str) -> Endpoint {
         subnets: vec!["subnet-a".into(), "subnet-b".into()],
         security_groups: vec!["sg-endpoint".into()],
         private_dns: true,
+        policy: Value::Null,
     }
+}
+
+/// An entry of a network ACL that is about everything.
+pub(crate) fn acl_entry(number: u32, is_egress: bool, allows: bool, ports: Option<(u16, u16)>) -> AclEntry {
+    let protocol = if ports.is_some() { "6" } else { "-1" };
+    AclEntry { number, is_egress, allows, protocol: protocol.into(), cidr: "0.0.0.0/0".into(), ports }
 }
 
 /// The S3 gateway endpoint in the service's route table.
@@ -273,6 +280,11 @@ fn network() -> Network {
             SecurityGroup { id: "sg-endpoint".into(), inbound: from_tasks(443), outbound: out() },
             SecurityGroup { id: "sg-mount".into(), inbound: from_tasks(2049), outbound: out() },
         ]),
+        acls: Known::Is(vec![NetworkAcl {
+            id: "acl-1".into(),
+            subnets: vec!["subnet-a".into(), "subnet-b".into()],
+            entries: vec![acl_entry(100, true, true, None), acl_entry(100, false, true, None)],
+        }]),
     }
 }
 
@@ -341,7 +353,11 @@ fn facts() -> Facts {
         decisions: Vec::new(),
         secrets: BTreeMap::from([(SECRET.into(), Known::Is(secret))]),
         parameters: BTreeMap::from([("/web/token".into(), Known::Is(parameter))]),
-        log_groups: BTreeMap::from([("/ecs/web".into(), Known::Is(LogGroup { name: "/ecs/web".into() }))]),
+        log_groups: BTreeMap::from([(
+            ("us-east-1".into(), "/ecs/web".into()),
+            Known::Is(LogGroup { name: "/ecs/web".into() }),
+        )]),
+        keys: BTreeMap::new(),
         network: Known::Is(network()),
         file_systems: BTreeMap::from([("fs-1".into(), Known::Is(file_system()))]),
         vcpu_quota: Known::Is(64),

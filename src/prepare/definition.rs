@@ -4,7 +4,7 @@ use crate::aws::Aws;
 use crate::config::{ServiceConfig, TaskDefinitionSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::{Account, Expressions};
-use crate::task_definition::{TaskDefinition, from_file, verbatim_from_file};
+use crate::task_definition::{Loaded, TaskDefinition, from_file, verbatim_from_file};
 
 /// The task definition of a file; `None` where it is a revision's.
 ///
@@ -14,7 +14,7 @@ pub(crate) async fn definition_file(
     service: &ServiceConfig,
     expressions: &Expressions,
     account: &Account,
-) -> Result<Option<TaskDefinition>> {
+) -> Result<Option<Loaded<TaskDefinition>>> {
     match &service.task_definition {
         TaskDefinitionSource::File(path) => from_file(path, expressions, account).await.map(Some),
         TaskDefinitionSource::Verbatim { path, keep } => verbatim_from_file(path, keep).map(Some),

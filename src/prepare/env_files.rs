@@ -39,7 +39,8 @@ pub async fn gather_env_files(
     account: &str,
     events: &Emitter,
 ) -> Result<Vec<EnvFileFacts>> {
-    let mut base = definition_file(service, &config.expressions, &Account::of(aws)).await?;
+    let base = definition_file(service, &config.expressions, &Account::of(aws)).await?;
+    let mut base = base.map(|loaded| loaded.content);
     let files = read_env_files(config, service, events)?;
     let mut partition = partition_of(&aws.region).to_owned();
     if base.is_none() && files.iter().any(|(container, _)| container.is_none()) {

@@ -22,7 +22,7 @@ pub(super) fn details(service: &ServiceState, style: Style) -> Vec<Line> {
         .filter_map(|image| Some(format!("{} {}", image.container, image.tag.as_ref()?)))
         .collect();
     if !tags.is_empty() {
-        lines.extend(labelled("tags", Line::new().text(&tags.join(", ")), style));
+        lines.extend(labelled("image tag", Line::new().text(&tags.join(", ")), style));
     }
     let told: Vec<&Difference> =
         plan.task_definition.iter().filter(|found| !is_told(service, found)).collect();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::lookup::{Account, Expressions};
 use crate::shape::Document;
-use crate::task_definition::read_document;
+use crate::task_definition::{Loaded, read_document};
 
 /// What DescribeServices adds and neither CreateService nor UpdateService takes, and what is said elsewhere: cluster,
 /// service and task definition are the configuration's, and a new deployment is forced where one is needed.
@@ -103,12 +103,18 @@ impl ServiceDefinition {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and, where it is wrong, line and column.
-    pub async fn from_file(path: &Path, expressions: &Expressions, account: &Account) -> Result<Self> {
-        let value = read_document(path, Document::Service, expressions, account).await?;
-        Self::from_value(value).map_err(|error| {
+    pub async fn from_file(
+        path: &Path,
+        expressions: &Expressions,
+        account: &Account,
+    ) -> Result<Loaded<Self>> {
+        let Loaded { content, remarks } =
+            read_document(path, Document::Service, expressions, account).await?;
+        let content = Self::from_value(content).map_err(|error| {
             let hint = error.hint_text().unwrap_or_default().to_owned();
             Error::usage(format!("{}: {error}", path.display())).hint(hint)
-        })
+        })?;
+        Ok(Loaded { content, remarks })
     }
 
     /// The same with these attributes in place of its own.

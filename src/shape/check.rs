@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::place::{Place, Source, Step};
 use super::placeholder::placeholder;
 use super::table::{Shape, named};
 use crate::error::Error;
+use crate::written::{Place, Source, Step};
 
 /// What a document is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

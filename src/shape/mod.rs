@@ -4,9 +4,8 @@
 //! It judges the form alone. What Fargate makes of a well-formed document is for [`preflight`](crate::preflight).
 
 mod check;
-mod place;
 mod placeholder;
 mod table;
 
+pub use crate::written::{Place, Source, Step};
 pub use check::{Document, Remark, Trouble, check};
-pub use place::{Place, Source, Step};

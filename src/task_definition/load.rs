@@ -8,17 +8,30 @@ use super::clean::drop_empty;
 use super::document::TaskDefinition;
 use crate::error::{Error, Result};
 use crate::lookup::{Account, Expressions, Places, substitute_document, wanted_by_document};
-use crate::shape::{Document, Source, check};
+use crate::shape::{Document, Remark, Source, check};
+
+/// What a file has.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// The document.
+    pub content: T,
+    /// What AWS's model does not know of it; it is sent as it stands.
+    pub remarks: Vec<Remark>,
+}
 
 /// Reads a JSON or YAML file, YAML by the endings `.yml` and `.yaml`, and replaces the expressions in it.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage), naming the file and, where the syntax is
 /// wrong or an expression cannot be replaced, line and column; likewise where AWS would refuse the form of the document.
-pub async fn from_file(path: &Path, expressions: &Expressions, account: &Account) -> Result<TaskDefinition> {
+pub async fn from_file(
+    path: &Path,
+    expressions: &Expressions,
+    account: &Account,
+) -> Result<Loaded<TaskDefinition>> {
     let kind = Document::TaskDefinition;
-    let value = read_document(path, kind, expressions, account).await?;
-    as_task_definition(path, value)
+    let Loaded { content, remarks } = read_document(path, kind, expressions, account).await?;
+    Ok(Loaded { content: as_task_definition(path, content)?, remarks })
 }
 
 /// Reads a JSON or YAML file as the official action for GitHub does: what looks like an expression stays as it is, and
@@ -26,7 +39,7 @@ pub async fn from_file(path: &Path, expressions: &Expressions, account: &Account
 ///
 /// # Errors
 /// As [`from_file`].
-pub fn verbatim_from_file(path: &Path, keep: &[String]) -> Result<TaskDefinition> {
+pub fn verbatim_from_file(path: &Path, keep: &[String]) -> Result<Loaded<TaskDefinition>> {
     let source = Source::new(path, &read_text(path, "task definition", "task_definition")?);
     let mut value = source.value()?;
     let wrapped = value.get_mut("taskDefinition").filter(|inner| inner.is_object());
@@ -34,8 +47,8 @@ pub fn verbatim_from_file(path: &Path, keep: &[String]) -> Result<TaskDefinition
         Some(inner) => drop_empty(inner, keep),
         None => drop_empty(&mut value, keep),
     }
-    refuse_wrong_form(path, &source, &value, Document::TaskDefinition)?;
-    as_task_definition(path, value)
+    let Loaded { content, remarks } = judged(path, &source, value, Document::TaskDefinition)?;
+    Ok(Loaded { content: as_task_definition(path, content)?, remarks })
 }
 
 /// Reads a JSON or YAML file to edit it: nothing in it is an expression, nothing is dropped but what no revision takes,
@@ -65,7 +78,7 @@ pub async fn read_document(
     kind: Document,
     expressions: &Expressions,
     account: &Account,
-) -> Result<Value> {
+) -> Result<Loaded<Value>> {
     let (what, key) = match kind {
         Document::TaskDefinition => ("task definition", "task_definition"),
         Document::Service => ("service definition", "service_definition"),
@@ -80,7 +93,7 @@ async fn parse(
     kind: Document,
     expressions: &Expressions,
     account: &Account,
-) -> Result<Value> {
+) -> Result<Loaded<Value>> {
     let source = Source::new(path, text);
     let mut value = source.value()?;
     let found = expressions.find(wanted_by_document(&value), account).await;
@@ -89,14 +102,15 @@ async fn parse(
         let place = places.of_value(index, &unresolved.expression);
         unresolved.into_error(&place)
     })?;
-    refuse_wrong_form(path, &source, &value, kind)?;
-    Ok(value)
+    judged(path, &source, value, kind)
 }
 
-/// Refuses what AWS would refuse for its form alone.
-fn refuse_wrong_form(path: &Path, source: &Source, value: &Value, kind: Document) -> Result<()> {
-    match check(source, value, kind).into_iter().find(|remark| remark.trouble.is_error()) {
-        None => Ok(()),
+/// Refuses what AWS would refuse for its form alone, and keeps what is worth a remark.
+fn judged(path: &Path, source: &Source, value: Value, kind: Document) -> Result<Loaded<Value>> {
+    let (errors, remarks): (Vec<Remark>, _) =
+        check(source, &value, kind).into_iter().partition(|remark| remark.trouble.is_error());
+    match errors.into_iter().next() {
+        None => Ok(Loaded { content: value, remarks }),
         Some(remark) => Err(remark.into_error(path)),
     }
 }
@@ -122,7 +136,7 @@ mod tests {
         let expressions = Expressions::new(variables, StateSources::default());
         let account = Account::none("no AWS here", "");
         let value = parse(path, text, Document::TaskDefinition, &expressions, &account);
-        as_task_definition(path, value.now_or_never().unwrap()?)
+        as_task_definition(path, value.now_or_never().unwrap()?.content)
     }
 
     #[test]

@@ -11,5 +11,5 @@ pub use clean::{drop_empty, read_only_keys};
 pub use compare::{attribute_differences, differences, masked};
 pub use document::TaskDefinition;
 pub use edit::EnvFileSlot;
-pub use load::{from_file, load_to_render, read_document, verbatim_from_file};
+pub use load::{Loaded, from_file, load_to_render, read_document, verbatim_from_file};
 pub use render::Rendering;

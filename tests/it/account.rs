@@ -2,7 +2,6 @@
 //! caller may not ask for.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use landfall::aws::account::{
@@ -461,8 +460,7 @@ async fn faults_are_retried_and_every_attempt_is_counted() {
         let before = attempts();
         wire.set_faults(faults);
         let mend = async {
-            // Longer than a request is under way.
-            tokio::time::sleep(Duration::from_millis(36)).await;
+            wire.struck().await;
             wire.set_faults(Faults::default());
         };
         let (network, ()) = tokio::join!(aws.network(&subnets), mend);

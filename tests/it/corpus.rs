@@ -64,11 +64,11 @@ fn told(name: &str, text: &str, document: Document) -> String {
         Document::TaskDefinition => from_file(&file, &expressions, &account)
             .now_or_never()
             .expect("nothing is waited for")
-            .map(|definition| format!("loads with {} containers", definition.containers().count())),
+            .map(|loaded| format!("loads with {} containers", loaded.content.containers().count())),
         Document::Service => ServiceDefinition::from_file(&file, &expressions, &account)
             .now_or_never()
             .expect("nothing is waited for")
-            .map(|definition| format!("loads with {} attributes", definition.attributes().len())),
+            .map(|loaded| format!("loads with {} attributes", loaded.content.attributes().len())),
     };
     let end = loaded.unwrap_or_else(|error| {
         let error = error.to_string();

@@ -1,5 +1,6 @@
 //! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
-//! balancer that carries requests), and Distribution behind Basic authentication.
+//! balancer that carries requests), moto (another emulator, which runs nothing), and Distribution behind Basic
+//! authentication.
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
@@ -8,11 +9,14 @@ mod action;
 mod distribution;
 mod env;
 mod failures;
+mod live;
 mod load;
 mod ministack;
+mod moto;
 mod probe;
 #[cfg(unix)]
 mod push;
+mod raw;
 mod rollout;
 
 use std::path::{Path, PathBuf};

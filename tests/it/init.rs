@@ -1,11 +1,10 @@
 //! `landfall init` through the binary.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use landfall_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 
-use crate::corpus::corpus_folder;
 use crate::stage::{definition, lay_over, leading_to, seeded_image, serve};
 use crate::support::{Landfall, Ran, writes};
 
@@ -180,120 +179,4 @@ services:
     ] {
         assert!(ran.stdout().contains(told), "{told}: {}", ran.all());
     }
-}
-
-/// A converted workflow *plans* when, with a value for each variable and a task definition where it names a file, a dry
-/// run against a stand-in that has its services gets through the plan: cluster, service, Region, image references, names
-/// of containers and all else that a plan is made from are there and can be read.
-#[test]
-fn four_of_five_workflows_that_use_the_official_action_become_a_configuration_that_plans() {
-    let folder = corpus_folder("workflows");
-    if !folder.is_dir() {
-        println!("the corpus is not beside the repository: no workflow was converted");
-        return;
-    }
-    let mut all = 0;
-    let mut refused = Vec::new();
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a file").path()).collect();
-    files.sort();
-    for file in files {
-        let text = std::fs::read_to_string(&file).expect("UTF-8");
-        // In a comment it is not used.
-        let used = |line: &str| {
-            !line.trim_start().starts_with('#')
-                && line.contains("aws-actions/amazon-ecs-deploy-task-definition")
-        };
-        if !text.lines().any(used) {
-            continue;
-        }
-        all += 1;
-        if let Err(why) = converts_and_plans(&file) {
-            refused.push(format!("{}: {why}", file.file_name().unwrap_or_default().to_string_lossy()));
-        }
-    }
-    println!(
-        "{} of {all} workflows become a configuration that plans\n{}",
-        all - refused.len(),
-        refused.join("\n")
-    );
-    assert!(all > 0, "there are workflows in {}", folder.display());
-    assert!(
-        (all - refused.len()) * 5 >= all * 4,
-        "{} of {all} do not:\n{}",
-        refused.len(),
-        refused.join("\n")
-    );
-}
-
-fn converts_and_plans(file: &Path) -> Result<(), String> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let out = folder.path().to_str().expect("UTF-8");
-    let ran = Landfall::new(&["init", "--from", file.to_str().expect("UTF-8"), "--out", out]).run();
-    if ran.code() != 0 {
-        return Err(ran.stderr());
-    }
-    let text = std::fs::read_to_string(folder.path().join("landfall.yml")).expect("written");
-    if text.contains("${{") {
-        return Err(format!("something is left open:\n{text}"));
-    }
-    plan(folder.path(), &text)
-}
-
-/// Plans a configuration whose variables and files are stand-ins.
-fn plan(folder: &Path, text: &str) -> Result<(), String> {
-    let config: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    let mut variables = Vec::new();
-    for (at, _) in text.match_indices("${") {
-        let name: String =
-            text[at + 2..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        let value = match name.as_str() {
-            name if name.contains("REGISTRY") => "000000000000.dkr.ecr.us-east-1.amazonaws.com".to_owned(),
-            name if name.contains("REGION") => "us-east-1".to_owned(),
-            name if ["IMAGE", "URI", "URL"].iter().any(|word| name.ends_with(word)) => {
-                "000000000000.dkr.ecr.us-east-1.amazonaws.com/app".to_owned()
-            }
-            name if name.contains("ACCOUNT") => "000000000000".to_owned(),
-            name => name.to_lowercase().replace('_', "-"),
-        };
-        variables.push((name, value));
-    }
-    for (_, service) in config["services"].as_object().expect("a map") {
-        let Some(file) = service.get("task_definition").and_then(Value::as_str) else { continue };
-        let file = variables
-            .iter()
-            .fold(file.to_owned(), |file, (name, value)| file.replace(&format!("${{{name}}}"), value));
-        let names =
-            service.get("containers").and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
-        let stand_ins = |text: &str| {
-            variables
-                .iter()
-                .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
-        };
-        let containers: Vec<Value> =
-            names.map(|name| json!({ "name": stand_ins(name), "image": "busybox" })).collect();
-        let containers = if containers.is_empty() {
-            vec![json!({ "name": "app", "image": "busybox" })]
-        } else {
-            containers
-        };
-        let mut document = definition(&json!({}));
-        document["containerDefinitions"] = Value::from(containers);
-        let path = folder.join(file);
-        if !path.starts_with(folder) || path.to_string_lossy().contains('$') {
-            return Err(format!("{} is no file", path.display()));
-        }
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, document.to_string()).expect("written");
-    }
-    let ran = Landfall::new(&["deploy", "--sandbox", "--dry-run", "--output", "json"])
-        .in_folder(folder)
-        .envs(&variables)
-        .run();
-    // The image of the workflow was never pushed to the stand-in, which is found out after the service, its task
-    // definition and its containers were; and a registry that is not ECR's has no stand-in.
-    let told = ran.all();
-    let only_the_image = (told.contains("\"the image ") && told.contains(" does not exist\""))
-        || told.contains("the sandbox does not talk to the registry");
-    if ran.code() == 0 || only_the_image { Ok(()) } else { Err(told) }
 }

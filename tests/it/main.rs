@@ -1,6 +1,6 @@
 //! Everything that is tested through the binary. One test program, because each one links the whole SDK.
 //!
-//! `e2e::*` need real parts (a Docker engine, Distribution, ministack): `scripts/test` installs and
+//! `e2e::*` need real parts (a Docker engine, Distribution, ministack, moto): `scripts/test` installs and
 //! starts them. `scripts/test --fast` leaves them out.
 
 // A test may panic, print, and read the variables that lead it to the real parts.
@@ -23,6 +23,7 @@ mod env_store;
 mod explain;
 mod images;
 mod init;
+mod init_workflows;
 mod kinds;
 mod logs;
 mod lookups;

@@ -220,6 +220,21 @@ async fn a_rendered_document_is_what_would_be_registered_and_shows_values_only_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_awss_model_does_not_know_is_told_with_its_place_and_sent() {
+    let config = "    task_definition: web.json\n    service_definition: service.yml\n";
+    let stage = Stage::new(json!({ "inventedField": 1 }), &json!({}), config).await;
+    stage.write("service.yml", "serviceName: web\nenableFlying: true\n");
+    let ran = stage.deploy(&["--dry-run"]).await.expect_code(0);
+    let events = ran.events();
+    let warnings = events.iter().filter(|event| event["event"] == "warning");
+    let told: Vec<&str> = warnings.filter_map(|event| event["message"].as_str()).collect();
+    let [task, service] = told[..] else { panic!("{}", ran.all()) };
+    assert!(task.contains("web.json:1:") && task.contains("`inventedField`"), "{task}");
+    assert!(service.contains("service.yml:2:") && service.contains("`enableFlying`"), "{service}");
+    assert!(service.ends_with("[unknown-field]"), "{service}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_two_task_definitions_are_compared() {
     let config = "    task_definition: web.json\n";
     let stage = Stage::new(json!({ "stopTimeout": 10 }), &json!({}), config).await;
@@ -234,7 +249,8 @@ async fn any_two_task_definitions_are_compared() {
     changed["containerDefinitions"][0]["stopTimeout"] = json!(20);
     changed["containerDefinitions"][0]["environment"] = json!([{ "name": "A", "value": CANARY }]);
     stage.write("web.json", &changed.to_string());
-    let ran = diff(&["live", "file", "--detailed-exitcode"]).await.expect_code(10);
+    // Live against file is what is asked most.
+    let ran = diff(&["--detailed-exitcode"]).await.expect_code(10);
     assert!(!ran.all().contains(CANARY), "{}", ran.all());
     let compared = ran.events().into_iter().find(|event| event["event"] == "definitions_compared");
     let compared = compared.expect("a comparison");

@@ -44,8 +44,23 @@ pub fn definition(container: &Value) -> Value {
     })
 }
 
+/// Where tasks run in a sandbox: in one of its public subnets.
+pub fn network() -> Value {
+    json!({
+        "awsvpcConfiguration": {
+            "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED"
+        }
+    })
+}
+
 /// Creates `web` with the tasks of this definition and waits until it is steady. `more` are fields of the service.
 pub fn serve(sandbox: &Sandbox, definition: &Value, more: &Value) {
+    begin(sandbox, definition, more);
+    sandbox.settle().expect("it is steady");
+}
+
+/// Creates `web` like [`serve`], and does not wait: its first deployment is under way.
+pub fn begin(sandbox: &Sandbox, definition: &Value, more: &Value) {
     let revision = sandbox.register_task_definition(definition).expect("a revision");
     let mut service = json!({
         "cluster": "demo",
@@ -53,15 +68,10 @@ pub fn serve(sandbox: &Sandbox, definition: &Value, more: &Value) {
         "taskDefinition": revision,
         "desiredCount": 1,
         "launchType": "FARGATE",
-        "networkConfiguration": {
-            "awsvpcConfiguration": {
-                "subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED"
-            }
-        }
+        "networkConfiguration": network()
     });
     lay_over(&mut service, more);
     sandbox.create_service(&service).expect("a service");
-    sandbox.settle().expect("it is steady");
 }
 
 /// The variables that lead Landfall to a sandbox: those of every tool, and where the registry of its ECR is.

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::Sandbox;
 use crate::world::{
-    MountTargetOptions, RouteTableOptions, SecurityGroupOptions, SubnetOptions, VpcEndpointOptions, World,
+    MountTargetOptions, NetworkAclOptions, RouteTableOptions, SecurityGroupOptions, Simulated, SubnetOptions,
+    VpcEndpointOptions, World,
 };
 
 impl Sandbox {
@@ -28,6 +29,12 @@ impl Sandbox {
         self.change(|world| world.put_security_group(id, options));
     }
 
+    /// Makes a network ACL, or changes one. There is `acl-0a`, which lets everything through, for every subnet that no
+    /// other names.
+    pub fn put_network_acl(&self, id: &str, options: NetworkAclOptions) {
+        self.change(|world| world.put_network_acl(id, options));
+    }
+
     /// Makes a role with a trust policy, or changes one. Its ARN may be of another account.
     pub fn put_role(&self, arn: &str, trust: Value) {
         self.change(|world| world.put_role(arn, trust));
@@ -46,18 +53,39 @@ impl Sandbox {
     /// Lets a simulation say that a principal may do an action on a resource; `*` stands for any characters in both.
     /// The newest rule decides.
     pub fn allow(&self, principal: &str, action: &str, resource: &str) {
-        self.change(|world| world.rule(principal, action, resource, true));
+        self.change(|world| world.rule(principal, action, resource, Simulated::Allowed));
     }
 
     /// Lets a simulation say that a principal may not do an action on a resource; `*` stands for any characters in
     /// both. The newest rule decides.
     pub fn deny(&self, principal: &str, action: &str, resource: &str) {
-        self.change(|world| world.rule(principal, action, resource, false));
+        self.change(|world| world.rule(principal, action, resource, Simulated::ExplicitDeny));
+    }
+
+    /// Lets a simulation say that no policy of a principal's own allows it an action on a resource, and none denies it;
+    /// `*` stands for any characters in both. The newest rule decides.
+    pub fn withhold(&self, principal: &str, action: &str, resource: &str) {
+        self.change(|world| world.rule(principal, action, resource, Simulated::ImplicitDeny));
+    }
+
+    /// Gives a bucket, a secret, a repository or a key a policy, by ARN. It is told, and nothing follows from it.
+    pub fn put_resource_policy(&self, arn: &str, policy: Value) {
+        self.change(|world| world.put_resource_policy(arn, policy));
+    }
+
+    /// Makes a key of KMS in a state (`Enabled`, `Disabled`, `PendingDeletion`), or changes one.
+    pub fn put_key(&self, arn: &str, state: &str) {
+        self.change(|world| world.put_key(arn, state));
     }
 
     /// Makes a secret, or changes the value of one, and returns its ARN.
     pub fn put_secret(&self, name: &str, value: &str) -> String {
         self.change(|world| world.put_secret(name, value))
+    }
+
+    /// Protects a secret with a customer's key, by the key's ARN.
+    pub fn set_secret_key(&self, arn: &str, key: &str) {
+        self.change(|world| world.set_secret_key(arn, key));
     }
 
     /// Schedules a secret for deletion: it can be described and not be read.

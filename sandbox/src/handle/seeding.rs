@@ -18,6 +18,11 @@ impl Sandbox {
         self.shared.world().world.create_cluster(name);
     }
 
+    /// Sets what DescribeClusters says of a cluster that is there (`DEPROVISIONING`); its services go on.
+    pub fn set_cluster_status(&self, name: &str, status: &str) {
+        self.shared.world().world.set_cluster_status(name, status);
+    }
+
     /// Makes an image repository with AWS's defaults; an existing one is left alone.
     pub fn create_repository(&self, name: &str) {
         self.create_repository_with(name, RepositoryOptions::default());
@@ -107,11 +112,28 @@ impl Sandbox {
         self.shared.world().world.create_target_group(name, options)
     }
 
+    /// Takes a target group out of every listener; its targets stay.
+    pub fn detach_target_group(&self, arn: &str) {
+        self.shared.world().world.detach_target_group(arn);
+    }
+
     /// Puts a tiny valid image (a config, one small layer, a manifest) under a tag and returns the
     /// manifest's digest. Other tags and repositories give other digests.
     ///
     /// Errors: [`SandboxError::Image`] when the repository does not exist, [`SandboxError::Storage`].
     pub fn seed_image(&self, repository: &str, tag: &str) -> Result<String, SandboxError> {
+        self.seed_image_of_size(repository, tag, None)
+    }
+
+    /// The same with a layer that has this many bytes by its manifest, whatever it really has.
+    ///
+    /// Errors: as [`seed_image`](Sandbox::seed_image).
+    pub fn seed_image_of_size(
+        &self,
+        repository: &str,
+        tag: &str,
+        layer_bytes: impl Into<Option<u64>>,
+    ) -> Result<String, SandboxError> {
         let layer = tiny_tar(&format!("{repository}:{tag}\n"));
         let layer_digest = self.shared.blobs.put(&layer)?;
         let config = json!({
@@ -134,7 +156,7 @@ impl Sandbox {
             "layers": [{
                 "mediaType": "application/vnd.oci.image.layer.v1.tar",
                 "digest": layer_digest,
-                "size": layer.len(),
+                "size": layer_bytes.into().unwrap_or(layer.len() as u64),
             }],
         })
         .to_string();

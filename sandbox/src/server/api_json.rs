@@ -1,4 +1,4 @@
-//! The AWS JSON 1.1 protocol: ECS, ECR, CloudWatch Logs, Secrets Manager, Systems Manager and Service Quotas.
+//! The AWS JSON 1.1 protocol: ECS, ECR, CloudWatch Logs, Secrets Manager, Systems Manager, Service Quotas and KMS.
 
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -39,6 +39,7 @@ pub(super) fn reply(
         "secretsmanager" => Ok(Service::SecretsManager),
         "AmazonSSM" => Ok(Service::Ssm),
         "ServiceQuotasV20190624" => Ok(Service::ServiceQuotas),
+        "TrentService" => Ok(Service::Kms),
         other => Err(other.split(['_', '.']).next().unwrap_or(other).to_lowercase()),
     };
     let name = service.as_ref().map_or_else(String::as_str, |service| service.name());

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     ApiError, World,
     json::{includes, list, required, text, texts},
+    state::Cluster,
 };
 
 impl World {
@@ -29,19 +30,20 @@ impl World {
         for given in asked {
             let name = given.rsplit('/').next().unwrap_or(given);
             match self.clusters.get(name) {
-                Some(cluster) => clusters.push(self.render_cluster(&cluster.name)),
+                Some(cluster) => clusters.push(self.render_cluster(cluster)),
                 None => failures.push(json!({ "arn": self.cluster_arn(name), "reason": "MISSING" })),
             }
         }
         Ok(json!({ "clusters": clusters, "failures": failures }))
     }
 
-    fn render_cluster(&self, name: &str) -> Value {
+    fn render_cluster(&self, cluster: &Cluster) -> Value {
+        let name = cluster.name.as_str();
         let tasks = || self.tasks.iter().filter(|task| task.cluster == name);
         json!({
             "clusterArn": self.cluster_arn(name),
             "clusterName": name,
-            "status": "ACTIVE",
+            "status": cluster.status,
             "registeredContainerInstancesCount": 0,
             "runningTasksCount": tasks().filter(|task| task.is_running()).count(),
             "pendingTasksCount": tasks().filter(|task| task.is_starting()).count(),

@@ -32,6 +32,8 @@ pub enum Service {
     Efs,
     /// Service Quotas.
     ServiceQuotas,
+    /// AWS Key Management Service.
+    Kms,
 }
 
 impl Service {
@@ -50,6 +52,7 @@ impl Service {
             Service::CloudFormation => "cloudformation",
             Service::Efs => "elasticfilesystem",
             Service::ServiceQuotas => "servicequotas",
+            Service::Kms => "kms",
         }
     }
 }
@@ -95,6 +98,7 @@ impl World {
             Service::CloudFormation => self.call_cloudformation(operation, input),
             Service::Efs => self.call_efs(operation, input),
             Service::ServiceQuotas => self.call_service_quotas(operation, input),
+            Service::Kms => self.call_kms(operation, input),
         }
     }
 
@@ -109,7 +113,8 @@ impl World {
             | Service::Logs
             | Service::SecretsManager
             | Service::Ssm
-            | Service::ServiceQuotas => ApiError::client("AccessDeniedException", text),
+            | Service::ServiceQuotas
+            | Service::Kms => ApiError::client("AccessDeniedException", text),
             Service::ElasticLoadBalancing | Service::Sts => ApiError::client("AccessDenied", text),
             Service::Iam | Service::CloudFormation => {
                 ApiError { status: 403, ..ApiError::client("AccessDenied", text) }

@@ -15,6 +15,31 @@ pub(crate) struct Identities {
     /// The trust policy of each role.
     roles: BTreeMap<String, Value>,
     rules: Vec<Rule>,
+    /// The policies of buckets, secrets, repositories and keys, by ARN. They are told, and nothing follows from them.
+    resource_policies: BTreeMap<String, Value>,
+    /// Keys by ARN: their state.
+    keys: BTreeMap<String, String>,
+}
+
+/// What a simulation says of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simulated {
+    /// `allowed`
+    Allowed,
+    /// `explicitDeny`: a statement denies it.
+    ExplicitDeny,
+    /// `implicitDeny`: no statement of the principal's own policies allows it.
+    ImplicitDeny,
+}
+
+impl Simulated {
+    fn name(self) -> &'static str {
+        match self {
+            Simulated::Allowed => "allowed",
+            Simulated::ExplicitDeny => "explicitDeny",
+            Simulated::ImplicitDeny => "implicitDeny",
+        }
+    }
 }
 
 /// The newest rule that fits decides; where none does, a principal that exists may do everything.
@@ -22,7 +47,7 @@ struct Rule {
     principal: String,
     action: String,
     resource: String,
-    allows: bool,
+    says: Simulated,
 }
 
 impl World {
@@ -59,11 +84,57 @@ impl World {
         self.identities.roles.entry(arn.to_owned()).or_insert_with(trust);
     }
 
-    /// Lets a simulation say that a principal may, or may not, do an action on a resource. `*` stands for any
-    /// characters in the action and in the resource. The newest rule decides.
-    pub fn rule(&mut self, principal: &str, action: &str, resource: &str, allows: bool) {
+    /// Lets a simulation say whether a principal may do an action on a resource. `*` stands for any characters in the
+    /// action and in the resource. The newest rule decides.
+    pub fn rule(&mut self, principal: &str, action: &str, resource: &str, says: Simulated) {
         let [principal, action, resource] = [principal, action, resource].map(str::to_owned);
-        self.identities.rules.push(Rule { principal, action, resource, allows });
+        self.identities.rules.push(Rule { principal, action, resource, says });
+    }
+
+    /// Gives a bucket, a secret, a repository or a key a policy, by ARN.
+    pub fn put_resource_policy(&mut self, arn: &str, policy: Value) {
+        self.identities.resource_policies.insert(arn.to_owned(), policy);
+    }
+
+    /// The policy of a bucket, a secret, a repository or a key.
+    pub fn resource_policy(&self, arn: &str) -> Option<&Value> {
+        self.identities.resource_policies.get(arn)
+    }
+
+    /// Makes a key in a state (`Enabled`, `Disabled`, `PendingDeletion`), or changes one.
+    pub fn put_key(&mut self, arn: &str, state: &str) {
+        self.identities.keys.insert(arn.to_owned(), state.to_owned());
+    }
+
+    pub(crate) fn call_kms(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
+        let arn = text(input, "KeyId").unwrap_or_default();
+        let state =
+            self.identities.keys.get(arn).ok_or_else(|| {
+                ApiError::client("NotFoundException", format!("Key '{arn}' does not exist"))
+            })?;
+        match operation {
+            "DescribeKey" => Ok(json!({ "KeyMetadata": {
+                "AWSAccountId": self.account,
+                "Arn": arn,
+                "KeyId": arn.rsplit('/').next(),
+                "Enabled": state == "Enabled",
+                "KeyState": state,
+                "KeyManager": "CUSTOMER",
+                "KeyUsage": "ENCRYPT_DECRYPT",
+            }})),
+            "GetKeyPolicy" => {
+                // Every key has one: at first it leaves all to the account.
+                let root = format!("arn:aws:iam::{}:root", self.account);
+                let default = || {
+                    json!({ "Version": "2012-10-17", "Statement": [{
+                        "Effect": "Allow", "Principal": { "AWS": root }, "Action": "kms:*", "Resource": "*",
+                    }] })
+                };
+                let policy = self.resource_policy(arn).cloned().unwrap_or_else(default);
+                Ok(json!({ "Policy": policy.to_string(), "PolicyName": "default" }))
+            }
+            _ => Err(ApiError::not_implemented("kms", operation)),
+        }
     }
 
     fn get_role(&self, input: &Value) -> Result<Value, ApiError> {
@@ -137,8 +208,7 @@ impl World {
             rule.principal == principal && is_like(&rule.action, action) && is_like(&rule.resource, resource)
         };
         match self.identities.rules.iter().rev().find(fits) {
-            Some(rule) if rule.allows => "allowed",
-            Some(_) => "explicitDeny",
+            Some(rule) => rule.says.name(),
             None if self.is_caller(principal) && self.denied_actions.contains(action) => "implicitDeny",
             None => "allowed",
         }

@@ -29,12 +29,13 @@ pub use call::{Service, is_write};
 pub use disturb::Mishap;
 pub(crate) use disturb::Ordained;
 pub use file_systems::MountTargetOptions;
+pub use identity::Simulated;
 pub use images::{Encryption, Login, RegistryError, RepositoryOptions, StoredManifest, TagMutability};
 pub use load_balancing::TargetGroupOptions;
 pub(crate) use network::VPC;
 pub use network::{
-    PermissionOptions, RouteOptions, RouteTableOptions, SecurityGroupOptions, SubnetOptions,
-    VpcEndpointOptions,
+    AclEntryOptions, NetworkAclOptions, PermissionOptions, RouteOptions, RouteTableOptions,
+    SecurityGroupOptions, SubnetOptions, VpcEndpointOptions,
 };
 pub use object_store::{EveryObject, ObjectStore};
 pub use rolling_update::Truth;

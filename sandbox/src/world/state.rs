@@ -52,6 +52,8 @@ pub struct WorldOptions {
 /// A cluster. Fargate clusters hold nothing of their own.
 pub(crate) struct Cluster {
     pub(crate) name: String,
+    /// `ACTIVE`, `DEPROVISIONING`, ...
+    pub(crate) status: String,
 }
 
 /// The state of one AWS account in one Region, and its time.
@@ -134,7 +136,15 @@ impl World {
 
     /// Makes a cluster; an existing one is left alone.
     pub fn create_cluster(&mut self, name: &str) {
-        self.clusters.entry(name.to_owned()).or_insert_with(|| Cluster { name: name.to_owned() });
+        let made = || Cluster { name: name.to_owned(), status: "ACTIVE".to_owned() };
+        self.clusters.entry(name.to_owned()).or_insert_with(made);
+    }
+
+    /// Sets what DescribeClusters says of a cluster that is there; its services go on.
+    pub fn set_cluster_status(&mut self, name: &str, status: &str) {
+        if let Some(cluster) = self.clusters.get_mut(name) {
+            cluster.status = status.to_owned();
+        }
     }
 
     /// Makes an image repository; an existing one is left alone.
@@ -155,12 +165,19 @@ impl World {
         self.target_groups.push(TargetGroup {
             name: name.to_owned(),
             arn: arn.clone(),
-            load_balancer,
+            load_balancer: Some(load_balancer),
             options,
             created_at: self.now,
             targets: Vec::new(),
         });
         arn
+    }
+
+    /// Takes a target group out of every listener; its targets stay.
+    pub fn detach_target_group(&mut self, arn: &str) {
+        if let Some(group) = self.target_groups.iter_mut().find(|group| group.arn == arn) {
+            group.load_balancer = None;
+        }
     }
 
     /// Sets whose ARN STS gives as the caller's.

@@ -26,6 +26,8 @@ struct Secret {
     name: String,
     value: String,
     deleted: bool,
+    /// ARN of the customer's key that protects it.
+    key: Option<String>,
 }
 
 const VCPU_QUOTA: &str = "L-3032A538";
@@ -42,9 +44,17 @@ impl World {
             let suffix = self.random.hex(6);
             format!("arn:aws:secretsmanager:{}:{}:secret:{name}-{suffix}", self.region, self.account)
         });
+        let key = self.values.secrets.get(&arn).and_then(|secret| secret.key.clone());
         let (name, value) = (name.to_owned(), value.to_owned());
-        self.values.secrets.insert(arn.clone(), Secret { name, value, deleted: false });
+        self.values.secrets.insert(arn.clone(), Secret { name, value, deleted: false, key });
         arn
+    }
+
+    /// Protects a secret with a customer's key, by the key's ARN.
+    pub fn set_secret_key(&mut self, arn: &str, key: &str) {
+        if let Some(secret) = self.values.secrets.get_mut(arn) {
+            secret.key = Some(key.to_owned());
+        }
     }
 
     /// Schedules a secret for deletion: it can be described and not be read.
@@ -93,7 +103,8 @@ impl World {
         let name = parts.get(6).copied().unwrap_or_default().to_owned();
         let known = self.find_secret(&arn).map(|(arn, _)| arn.clone());
         let entry = self.values.secrets.entry(known.unwrap_or(arn));
-        let secret = entry.or_insert_with(|| Secret { name, value: "{}".to_owned(), deleted: false });
+        let secret =
+            entry.or_insert_with(|| Secret { name, value: "{}".to_owned(), deleted: false, key: None });
         if let Some(key) = parts.get(7).filter(|key| !key.is_empty())
             && let Ok(Value::Object(mut all)) = serde_json::from_str(&secret.value)
         {
@@ -103,7 +114,7 @@ impl World {
     }
 
     pub(crate) fn call_secrets_manager(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
-        if !matches!(operation, "DescribeSecret" | "GetSecretValue") {
+        if !matches!(operation, "DescribeSecret" | "GetSecretValue" | "GetResourcePolicy") {
             return Err(ApiError::not_implemented("secretsmanager", operation));
         }
         let not_found = || {
@@ -113,6 +124,13 @@ impl World {
         let asked = text(input, "SecretId").unwrap_or_default();
         let (arn, secret) = self.find_secret(asked).ok_or_else(not_found)?;
         let name = &secret.name;
+        if operation == "GetResourcePolicy" {
+            let mut answer = json!({ "ARN": arn, "Name": name });
+            if let Some(policy) = self.resource_policy(arn) {
+                answer["ResourcePolicy"] = json!(policy.to_string());
+            }
+            return Ok(answer);
+        }
         if operation == "DescribeSecret" {
             let mut answer = json!({
                 "ARN": arn,
@@ -120,6 +138,9 @@ impl World {
                 "RotationEnabled": false,
                 "VersionIdsToStages": { "00000000-0000-4000-8000-000000000000": ["AWSCURRENT"] },
             });
+            if let Some(key) = &secret.key {
+                answer["KmsKeyId"] = json!(key);
+            }
             if secret.deleted {
                 answer["DeletedDate"] = json!(self.now.epoch_seconds());
             }

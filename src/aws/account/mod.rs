@@ -6,7 +6,9 @@ mod documents;
 mod known;
 mod network;
 mod network_reads;
+mod policy;
 mod quotas;
+mod resource_policies;
 mod role_reads;
 mod roles;
 mod secrets;
@@ -18,7 +20,10 @@ mod values;
 
 pub use caller::Caller;
 pub use known::Known;
-pub use network::{Endpoint, EndpointKind, Network, Peer, Route, RouteTable, Rule, SecurityGroup, Subnet};
+pub use network::{
+    AclEntry, Endpoint, EndpointKind, Network, NetworkAcl, Peer, Route, RouteTable, Rule, SecurityGroup,
+    Subnet,
+};
 pub use roles::{Decision, Demand, Principal, Role};
 pub use storage::{AccessPoint, FileSystem, MountTarget};
 pub use values::{ClusterFacts, LogGroup, ParameterFacts, ParameterKind, SecretFacts, TargetGroupFacts};

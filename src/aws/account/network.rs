@@ -1,6 +1,9 @@
 //! The network that tasks run in, as EC2 describes it.
 
+use serde_json::Value;
+
 use super::Known;
+use super::policy::allows_someone;
 
 /// The subnets of a service and what leads out of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +16,8 @@ pub struct Network {
     pub endpoints: Known<Vec<Endpoint>>,
     /// Those of the service's VPC, among them those of its endpoints and of mount targets in it.
     pub security_groups: Known<Vec<SecurityGroup>>,
+    /// Those of the service's VPC.
+    pub acls: Known<Vec<NetworkAcl>>,
 }
 
 /// A subnet.
@@ -73,6 +78,43 @@ pub struct Endpoint {
     pub security_groups: Vec<String>,
     /// Of an interface: the public names of the service lead to it.
     pub private_dns: bool,
+    /// Its policy; null where EC2 gives none.
+    pub policy: Value,
+}
+
+impl Endpoint {
+    /// Whether some statement of its policy lets an action through, for anyone and under whatever conditions.
+    pub fn lets_through(&self, action: &str) -> bool {
+        self.policy.is_null() || allows_someone(&self.policy, action)
+    }
+}
+
+/// A network ACL: what may cross the border of its subnets, in either direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkAcl {
+    /// `acl-...`
+    pub id: String,
+    /// Those that it is associated with: every subnet has one.
+    pub subnets: Vec<String>,
+    /// Its entries. The one with the lowest number that fits decides.
+    pub entries: Vec<AclEntry>,
+}
+
+/// One entry of a network ACL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AclEntry {
+    /// Its place.
+    pub number: u32,
+    /// About what leaves the subnet.
+    pub is_egress: bool,
+    /// Allows, or denies.
+    pub allows: bool,
+    /// A protocol number: `6` for TCP, `-1` for all of them.
+    pub protocol: String,
+    /// The other side: a block of IPv4 or IPv6.
+    pub cidr: String,
+    /// First and last port of the destination; absent where all are meant.
+    pub ports: Option<(u16, u16)>,
 }
 
 /// How a VPC endpoint is reached.

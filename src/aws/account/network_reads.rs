@@ -1,13 +1,16 @@
 //! Reading the network from EC2.
 
-use futures_util::future::join3;
+use futures_util::future::join4;
 
-use super::{Endpoint, EndpointKind, Known, Network, Peer, Route, RouteTable, Rule, SecurityGroup, Subnet};
+use super::{
+    AclEntry, Endpoint, EndpointKind, Known, Network, NetworkAcl, Peer, Route, RouteTable, Rule,
+    SecurityGroup, Subnet,
+};
 use crate::aws::Aws;
 use crate::aws::signed::{Element, known};
 
 impl Aws {
-    /// These subnets and, of their VPCs, all route tables, endpoints and security groups. A subnet that does not exist
+    /// These subnets and, of their VPCs, all route tables, endpoints, security groups and network ACLs. A subnet that does not exist
     /// is missing among the subnets.
     pub async fn network(&self, subnets: &[String]) -> Known<Network> {
         let found = self.signed.ec2_list("DescribeSubnets", filter("subnet-id", subnets), "subnetSet").await;
@@ -22,10 +25,11 @@ impl Aws {
             return Known::Is(Network::default());
         }
         let of_vpc = |action, set| self.signed.ec2_list(action, filter("vpc-id", &vpcs), set);
-        let (tables, endpoints, groups) = join3(
+        let (tables, endpoints, groups, acls) = join4(
             of_vpc("DescribeRouteTables", "routeTableSet"),
             of_vpc("DescribeVpcEndpoints", "vpcEndpointSet"),
             of_vpc("DescribeSecurityGroups", "securityGroupInfo"),
+            of_vpc("DescribeNetworkAcls", "networkAclSet"),
         )
         .await;
         Known::Is(Network {
@@ -33,6 +37,7 @@ impl Aws {
             route_tables: known(tables.map(|all| all.iter().map(route_table).collect())),
             endpoints: known(endpoints.map(|all| all.iter().filter_map(endpoint).collect())),
             security_groups: known(groups.map(|all| all.iter().map(security_group).collect())),
+            acls: known(acls.map(|all| all.iter().map(network_acl).collect())),
         })
     }
 }
@@ -113,7 +118,35 @@ fn endpoint(found: &Element) -> Option<Endpoint> {
         subnets: found.texts("subnetIdSet"),
         security_groups: found.items("groupSet").map(|group| group.string("groupId")).collect(),
         private_dns: found.flag("privateDnsEnabled"),
+        // What is no JSON says nothing.
+        policy: found
+            .text("policyDocument")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default(),
     })
+}
+
+fn network_acl(found: &Element) -> NetworkAcl {
+    let entry = |found: &Element| {
+        let cidr = found.text("cidrBlock").or_else(|| found.text("ipv6CidrBlock"))?;
+        let ports = found.child("portRange");
+        Some(AclEntry {
+            number: number(found, "ruleNumber")?,
+            is_egress: found.flag("egress"),
+            allows: found.text("ruleAction") == Some("allow"),
+            protocol: found.string("protocol"),
+            cidr: cidr.to_owned(),
+            ports: ports.and_then(|ports| number(ports, "from").zip(number(ports, "to"))),
+        })
+    };
+    NetworkAcl {
+        id: found.string("networkAclId"),
+        subnets: found
+            .items("associationSet")
+            .filter_map(|association| association.text("subnetId").map(str::to_owned))
+            .collect(),
+        entries: found.items("entrySet").filter_map(entry).collect(),
+    }
 }
 
 fn security_group(found: &Element) -> SecurityGroup {

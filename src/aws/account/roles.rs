@@ -42,6 +42,9 @@ pub struct Demand {
 pub struct Decision {
     /// What was asked.
     pub demand: Demand,
-    /// Whether the principal's own policies allow it; resource policies are not simulated.
+    /// Whether the principal's own policies allow it, or else the policy of the resource.
     pub allowed: Known<bool>,
+    /// Where it is not allowed for certain: why the policy of the resource may allow it all the same, as a part of a
+    /// sentence about that resource. Absent where nothing can.
+    pub perhaps: Option<String>,
 }

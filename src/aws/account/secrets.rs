@@ -96,7 +96,7 @@ impl Aws {
     }
 
     /// The client of the Region that an ARN names.
-    fn signed_for(&self, arn: &str) -> Signed {
+    pub(super) fn signed_for(&self, arn: &str) -> Signed {
         self.signed.in_region(self.region_of(arn))
     }
 

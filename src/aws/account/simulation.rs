@@ -1,9 +1,11 @@
 //! What principals may do, as IAM simulates it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
+use serde_json::Value;
 
+use super::resource_policies::{is_in_account_of, may_have_policy, weigh, with_policy};
 use super::{Decision, Demand, Known, Principal};
 use crate::aws::Aws;
 use crate::aws::signed::{Element, Failure, IAM, known};
@@ -12,13 +14,24 @@ const SIMULATE: &str = "iam:SimulatePrincipalPolicy";
 /// How many actions are simulated in one call: IAM names no limit, and its answers say much of each.
 const ACTIONS_PER_CALL: usize = 25;
 
-/// Decisions by action.
-type Decisions = BTreeMap<String, Known<bool>>;
+/// What the policies of a principal say of a demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ruling {
+    Allowed,
+    /// By a statement, by an organization or by a permissions boundary: nothing else can allow it.
+    Denied,
+    /// They neither allow nor deny it (`implicitDeny`).
+    Silent,
+}
+
+/// Rulings by action.
+type Decisions = BTreeMap<String, Known<Ruling>>;
 
 impl Aws {
-    /// Whether these demands are met by the principals' own policies, in the same order: one call for each principal
-    /// and resource. Simulation knows neither the policies of resources nor every condition: where a denial depends on
-    /// a condition that cannot be told, the decision is [`Known::Unknown`].
+    /// Whether these demands are met, in the same order: one call for each principal and resource. Simulation does not
+    /// know every condition: where a denial depends on one that cannot be told, the decision is [`Known::Unknown`]. Nor
+    /// does it take the policy of a resource for a role (only for a user), so that this policy is read and looked at
+    /// here, once for each resource about which a principal's own policies say nothing.
     pub async fn simulate(&self, demands: Vec<Demand>) -> Vec<Decision> {
         let mut groups: BTreeMap<(Principal, String), Vec<String>> = BTreeMap::new();
         for demand in &demands {
@@ -56,9 +69,38 @@ impl Aws {
             })
         });
         let decided: BTreeMap<_, _> = join_all(asked).await.into_iter().flatten().collect();
+        let silent: BTreeSet<&str> = decided
+            .iter()
+            .filter(|((_, resource, _), ruling)| {
+                **ruling == Known::Is(Ruling::Silent) && may_have_policy(resource)
+            })
+            .map(|((_, resource, _), _)| with_policy(resource))
+            .collect();
+        let policies = silent.into_iter().map(|arn| async move { (arn, self.resource_policy(arn).await) });
+        let policies: BTreeMap<&str, Known<Value>> = join_all(policies).await.into_iter().collect();
+        // A statement may name the session as well as the role.
+        let session = match caller.get() {
+            Some(_) => self.caller().await.get().map(|caller| caller.arn.clone()),
+            None => None,
+        };
         let decision = |demand: Demand| {
             let key = (demand.principal.clone(), demand.resource.clone(), demand.action.clone());
-            Decision { allowed: decided.get(&key).cloned().unwrap_or_default(), demand }
+            let ruling = decided.get(&key).cloned().unwrap_or_default();
+            let names: Vec<&str> = match &demand.principal {
+                Principal::Caller => caller.get().into_iter().chain(&session).map(String::as_str).collect(),
+                Principal::ExecutionRole(arn) | Principal::TaskRole(arn) => vec![arn],
+            };
+            let policy = policies.get(with_policy(&demand.resource));
+            let policy = policy.filter(|_| names.iter().all(|name| is_in_account_of(&demand.resource, name)));
+            let (allowed, perhaps) = match (ruling, policy) {
+                (Known::Is(Ruling::Silent), Some(policy)) => {
+                    let (allowed, perhaps) = weigh(policy, &names, &demand);
+                    (Known::Is(allowed), perhaps)
+                }
+                (Known::Is(ruling), _) => (Known::Is(ruling == Ruling::Allowed), None),
+                (unknown, _) => (unknown.without_fact(), None),
+            };
+            Decision { demand, allowed, perhaps }
         };
         demands.into_iter().map(decision).collect()
     }
@@ -163,17 +205,18 @@ fn parameters(source: &str, actions: &[String], resource: &str, region: &str) ->
 }
 
 /// With one resource in the request, the decision on the action is the one on the resource.
-fn decision(found: &Element) -> Known<bool> {
+fn decision(found: &Element) -> Known<Ruling> {
     let refused_by = |level: &str, field: &str| {
         found.child(level).is_some_and(|detail| detail.text(field) == Some("false"))
     };
     let refused = refused_by("OrganizationsDecisionDetail", "AllowedByOrganizations")
         || refused_by("PermissionsBoundaryDecisionDetail", "AllowedByPermissionsBoundary");
     match found.text("EvalDecision") {
-        _ if refused => Known::Is(false),
-        Some("allowed") => Known::Is(true),
-        Some(_) => match found.texts("MissingContextValues").as_slice() {
-            [] => Known::Is(false),
+        _ if refused => Known::Is(Ruling::Denied),
+        Some("allowed") => Known::Is(Ruling::Allowed),
+        Some(denial) => match found.texts("MissingContextValues").as_slice() {
+            [] if denial == "explicitDeny" => Known::Is(Ruling::Denied),
+            [] => Known::Is(Ruling::Silent),
             keys => Known::Unknown {
                 why: format!("it depends on {}, which a simulation does not know", keys.join(", ")),
             },
@@ -202,7 +245,7 @@ mod tests {
             let document = format!("<member><EvalDecision>implicitDeny</EvalDecision>{more}</member>");
             decision(&Element::parse(&document).unwrap())
         };
-        assert_eq!(result(""), Known::Is(false));
+        assert_eq!(result(""), Known::Is(Ruling::Silent));
         let missing = result("<MissingContextValues><member>aws:SourceVpce</member></MissingContextValues>");
         assert!(matches!(missing, Known::Unknown { why } if why.contains("aws:SourceVpce")));
     }

@@ -44,6 +44,8 @@ pub(in crate::aws) const SSM: Api = Api::regional("ssm", "SSM", Protocol::Json("
 /// Secrets Manager.
 pub(in crate::aws) const SECRETS_MANAGER: Api =
     Api::regional("secretsmanager", "Secrets Manager", Protocol::Json("secretsmanager"));
+/// Key Management Service.
+pub(in crate::aws) const KMS: Api = Api::regional("kms", "KMS", Protocol::Json("TrentService"));
 /// Service Quotas.
 pub(in crate::aws) const SERVICE_QUOTAS: Api =
     Api::regional("servicequotas", "Service Quotas", Protocol::Json("ServiceQuotasV20190624"));

@@ -153,6 +153,10 @@ impl Failure {
                     | "TargetGroupNotFound"
                     | "TargetGroupNotFoundException"
                     | "ClusterNotFoundException"
+                    // KMS.
+                    | "NotFoundException"
+                    | "NoSuchBucketPolicy"
+                    | "RepositoryPolicyNotFoundException"
             )
             // CloudFormation has no code of its own for it.
             || (code == "ValidationError" && self.message.ends_with("does not exist"))

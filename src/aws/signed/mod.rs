@@ -8,7 +8,7 @@ mod failure;
 mod sign;
 mod xml;
 
-pub(super) use api::{CLOUDFORMATION, EFS, IAM, SECRETS_MANAGER, SERVICE_QUOTAS, SSM};
+pub(super) use api::{CLOUDFORMATION, EFS, IAM, KMS, SECRETS_MANAGER, SERVICE_QUOTAS, SSM};
 pub(super) use client::Signed;
 pub(super) use failure::{Failure, known, known_of_sdk};
 pub(super) use xml::Element;

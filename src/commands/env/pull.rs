@@ -92,13 +92,7 @@ fn check_target(to: &Path, force: bool) -> Result<()> {
 
 async fn write(job: &EnvPullJob, service: &ServiceConfig, aws: &Aws, events: &Emitter) -> Result<()> {
     let (cluster, name) = (&job.config.cluster, &service.service);
-    let live = aws.describe_service(cluster, name).await?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Preflight,
-            format!("there is no service {name} in cluster {cluster} ({})", aws.region),
-        )
-        .hint("Check the service's name, the cluster, the Region and the account.")
-    })?;
+    let live = aws.existing_service(cluster, name).await?;
     let (arn, definition) = aws.describe_task_definition(&live.task_definition).await?.ok_or_else(|| {
         Error::new(
             ErrorKind::Preflight,

@@ -82,11 +82,11 @@ pub(super) fn normal(definition: &TaskDefinition) -> Value {
     let mut map = definition.as_map().clone();
     // Tags do not change how a task runs, and each run may write its own.
     map.shift_remove("tags");
-    // `"taskRoleArn": ""` says the same as no role.
-    map.retain(|_, value| value.as_str() != Some(""));
+    // `"taskRoleArn": ""` says the same as no role, and `"networkMode": null` as no network mode.
+    map.retain(|_, value| value.as_str() != Some("") && !value.is_null());
     map.entry("networkMode").or_insert_with(|| json!("bridge"));
     for (key, unit) in [("cpu", "vcpu"), ("memory", "gb")] {
-        if let Some(value) = map.get_mut(key).filter(|value| !value.is_null()) {
+        if let Some(value) = map.get_mut(key) {
             *value = Value::String(units(value, unit));
         }
     }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::load::{Answers, Load};
-use super::ministack::{Ministack, REGION, Shape, WebService};
+use super::ministack::{Ministack, Shape, WebService};
+use super::raw::REGION;
 use super::rollout::landfall;
 use super::{docker, load_hello, unique, until};
 use crate::support::{Ran, api_calls, findings, writes};

@@ -1,16 +1,20 @@
-//! ministack by its own API: raw requests, so that nothing of the product's code is in between.
+//! ministack by its own API: raw requests.
 
 use serde_json::{Value, json};
 
-use super::{docker, part, until};
-
-pub const REGION: &str = "us-east-1";
+use super::raw::Raw;
+use super::{docker, until};
 
 /// A client of ministack.
 #[derive(Clone)]
-pub struct Ministack {
-    pub endpoint: String,
-    http: reqwest::Client,
+pub struct Ministack(Raw);
+
+impl std::ops::Deref for Ministack {
+    type Target = Raw;
+
+    fn deref(&self) -> &Raw {
+        &self.0
+    }
 }
 
 /// A service with two tasks behind a load balancer. Every name is the test's own, so that tests can
@@ -32,7 +36,7 @@ pub struct Shape<'a> {
 
 impl Ministack {
     pub fn connect() -> Self {
-        Self { endpoint: part("LANDFALL_E2E_MINISTACK"), http: reqwest::Client::new() }
+        Self(Raw::of("LANDFALL_E2E_MINISTACK"))
     }
 
     /// `localhost:PORT`, whose `/v2/` is ministack's ECR.
@@ -43,99 +47,11 @@ impl Ministack {
 
     /// The variables that lead AWS tools here.
     pub fn environment(&self) -> Vec<(String, String)> {
-        [
-            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            // AWS's default VPC has an internet gateway, and its tasks need a role to read a file of S3; here nothing
-            // leads out of the subnets, and tasks need neither.
-            (
-                "LANDFALL_SKIP_CHECK",
-                "no-route-to-ecr no-route-to-s3 no-route-to-logs no-route-to-registry execution-role-required",
-            ),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
-    }
-
-    pub async fn ecs(&self, operation: &str, input: Value) -> Value {
-        self.json("ecs", "AmazonEC2ContainerServiceV20141113", operation, input).await
-    }
-
-    async fn json(&self, service: &str, target: &str, operation: &str, input: Value) -> Value {
-        let answer = self
-            .http
-            .post(&self.endpoint)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("{target}.{operation}"))
-            .header("authorization", authorization(service))
-            .body(input.to_string())
-            .send()
-            .await
-            .expect("ministack answers");
-        let status = answer.status();
-        let text = answer.text().await.expect("a body");
-        assert!(status.is_success(), "{operation}: {status} {text}");
-        serde_json::from_str(&text).expect("JSON")
-    }
-
-    async fn query(&self, operation: &str, parameters: &[(&str, &str)]) -> String {
-        let mut form = vec![("Action", operation), ("Version", "2015-12-01")];
-        form.extend(parameters);
-        let body: Vec<String> = form
-            .iter()
-            .map(|(name, value)| {
-                let set = percent_encoding::NON_ALPHANUMERIC;
-                format!("{name}={}", percent_encoding::utf8_percent_encode(value, set))
-            })
-            .collect();
-        let answer = self
-            .http
-            .post(&self.endpoint)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("authorization", authorization("elasticloadbalancing"))
-            .body(body.join("&"))
-            .send()
-            .await
-            .expect("ministack answers");
-        let status = answer.status();
-        let text = answer.text().await.expect("a body");
-        assert!(status.is_success(), "{operation}: {status} {text}");
-        text
-    }
-
-    pub async fn put_bucket(&self, name: &str) {
-        let answer = self
-            .http
-            .put(format!("{}/{name}", self.endpoint))
-            .header("authorization", authorization("s3"))
-            .send()
-            .await
-            .expect("ministack answers");
-        assert!(answer.status().is_success(), "{}", answer.status());
-    }
-
-    pub async fn get_object(&self, bucket: &str, key: &str) -> String {
-        let answer = self
-            .http
-            .get(format!("{}/{bucket}/{key}", self.endpoint))
-            .header("authorization", authorization("s3"))
-            .send()
-            .await
-            .expect("ministack answers");
-        assert!(answer.status().is_success(), "{}", answer.status());
-        answer.text().await.expect("a body")
-    }
-
-    pub async fn create_repository(&self, name: &str) {
-        self.json(
-            "ecr",
-            "AmazonEC2ContainerRegistry_V20150921",
-            "CreateRepository",
-            json!({"repositoryName": name}),
+        // AWS's default VPC has an internet gateway, and its tasks need a role to read a file of S3; here nothing leads
+        // out of the subnets, and tasks need neither.
+        self.leading_here(
+            "no-route-to-ecr no-route-to-s3 no-route-to-logs no-route-to-registry execution-role-required",
         )
-        .await;
     }
 
     /// Creates a service of two tasks that run `image`, a local image of the engine, as tag `v1`,
@@ -153,42 +69,8 @@ impl Ministack {
         docker(&["push", &reference]);
 
         self.ecs("CreateCluster", json!({"clusterName": name})).await;
-        let balancer = self
-            .query(
-                "CreateLoadBalancer",
-                &[
-                    ("Name", name),
-                    ("Type", "application"),
-                    ("Subnets.member.1", "subnet-00000001"),
-                    ("Subnets.member.2", "subnet-00000002"),
-                ],
-            )
-            .await;
-        let group = self
-            .query(
-                "CreateTargetGroup",
-                &[
-                    ("Name", name),
-                    ("Protocol", "HTTP"),
-                    ("Port", "8080"),
-                    ("VpcId", "vpc-00000001"),
-                    ("TargetType", "ip"),
-                    ("HealthCheckPath", "/health"),
-                ],
-            )
-            .await;
-        let target_group = element(&group, "TargetGroupArn");
-        self.query(
-            "CreateListener",
-            &[
-                ("LoadBalancerArn", &element(&balancer, "LoadBalancerArn")),
-                ("Protocol", "HTTP"),
-                ("Port", "80"),
-                ("DefaultActions.member.1.Type", "forward"),
-                ("DefaultActions.member.1.TargetGroupArn", &target_group),
-            ],
-        )
-        .await;
+        let subnets = ["subnet-00000001".to_owned(), "subnet-00000002".to_owned()];
+        let target_group = self.load_balancer(name, "vpc-00000001", &subnets).await;
         let mut containers = vec![json!({
             "name": "web", "image": reference, "essential": true,
             "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
@@ -212,7 +94,7 @@ impl Ministack {
                 "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"],
                 "desiredCount": tasks, "launchType": "FARGATE",
                 "networkConfiguration": {"awsvpcConfiguration": {
-                    "subnets": ["subnet-00000001", "subnet-00000002"],
+                    "subnets": subnets,
                     "securityGroups": ["sg-00000001"], "assignPublicIp": "ENABLED"}},
                 "loadBalancers": [{"targetGroupArn": target_group, "containerName": "web", "containerPort": 8080}],
                 "deploymentConfiguration": {"minimumHealthyPercent": minimum, "maximumPercent": maximum}
@@ -246,18 +128,4 @@ impl Ministack {
         })
         .await
     }
-}
-
-/// ministack wants to see a signature and checks none.
-fn authorization(service: &str) -> String {
-    format!(
-        "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"
-    )
-}
-
-fn element(xml: &str, name: &str) -> String {
-    let start =
-        xml.find(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}")) + name.len() + 2;
-    let end = xml[start..].find('<').expect("an end") + start;
-    xml[start..end].to_owned()
 }

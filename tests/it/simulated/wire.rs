@@ -91,6 +91,7 @@ struct Ends {
     account: InProcess,
     inner: Mutex<Inner>,
     changed: Notify,
+    noted: Notify,
 }
 
 struct Inner {
@@ -129,7 +130,12 @@ impl Wire {
             asked: Vec::new(),
             past: HashMap::new(),
         };
-        Self(Arc::new(Ends { account, inner: Mutex::new(inner), changed: Notify::new() }))
+        Self(Arc::new(Ends {
+            account,
+            inner: Mutex::new(inner),
+            changed: Notify::new(),
+            noted: Notify::new(),
+        }))
     }
 
     pub fn account(&self) -> &InProcess {
@@ -152,6 +158,18 @@ impl Wire {
     /// Until somebody has changed something in the account.
     pub async fn changed(&self) {
         self.0.changed.notified().await;
+    }
+
+    /// Until a fault meets a call that is not made yet.
+    pub async fn struck(&self) {
+        let before = self.inner().asked.len();
+        loop {
+            let noted = self.0.noted.notified();
+            if self.inner().asked[before..].iter().any(|call| call.fault != Fault::None) {
+                return;
+            }
+            noted.await;
+        }
     }
 
     /// Somebody has changed something in the account, and not over this wire.
@@ -228,6 +246,7 @@ impl Wire {
 
     fn note(&self, call: Call) {
         self.inner().asked.push(call);
+        self.0.noted.notify_waiters();
     }
 
     /// What the account says now or, where that is wanted, what it said some seconds ago; and when that was.

@@ -70,12 +70,20 @@ pub(super) fn public_access_block(target: &Target, bucket: &BucketOptions) -> An
     ok(format!("<PublicAccessBlockConfiguration {NAMESPACE}>{fields}</PublicAccessBlockConfiguration>"))
 }
 
+pub(super) fn policy(target: &Target, policy: Option<String>) -> Answer {
+    match policy {
+        Some(policy) => answer(StatusCode::OK, "application/json", policy),
+        None => no_policy(target),
+    }
+}
+
+fn no_policy(target: &Target) -> Answer {
+    refuse(target, StatusCode::NOT_FOUND, "NoSuchBucketPolicy", "The bucket policy does not exist")
+}
+
 pub(super) fn policy_status(target: &Target, bucket: &BucketOptions) -> Answer {
     let public = match bucket.policy {
-        BucketPolicy::Absent => {
-            let text = "The bucket policy does not exist";
-            return refuse(target, StatusCode::NOT_FOUND, "NoSuchBucketPolicy", text);
-        }
+        BucketPolicy::Absent => return no_policy(target),
         BucketPolicy::Restricted => "false",
         BucketPolicy::Public => "true",
     };

@@ -152,6 +152,10 @@ async fn serve_bucket(
         "GetBucketLocation" => buckets::location(region),
         "GetPublicAccessBlock" => buckets::public_access_block(target, bucket),
         "GetBucketPolicyStatus" => buckets::policy_status(target, bucket),
+        "GetBucketPolicy" => {
+            let policy = shared.world().world.resource_policy(&target.arn()).map(ToString::to_string);
+            buckets::policy(target, policy)
+        }
         "GetBucketAcl" => buckets::acl(bucket, &shared.account),
         _ => {
             let response = delegate(shared, target, operation, request).await;

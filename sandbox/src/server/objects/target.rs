@@ -40,6 +40,7 @@ impl Target {
             _ if self.bucket.is_empty() => "ListBuckets".to_owned(),
             Method::GET if self.asks("location") => "GetBucketLocation".to_owned(),
             Method::GET if self.asks("publicAccessBlock") => "GetPublicAccessBlock".to_owned(),
+            Method::GET if self.asks("policy") => "GetBucketPolicy".to_owned(),
             Method::GET if self.asks("policyStatus") => "GetBucketPolicyStatus".to_owned(),
             Method::GET if self.asks("acl") => on("GetBucketAcl", "GetObjectAcl"),
             Method::GET if self.asks("list-type") => "ListObjectsV2".to_owned(),

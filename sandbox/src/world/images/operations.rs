@@ -20,6 +20,7 @@ impl World {
             "CreateRepository" => self.api_create_repository(input),
             "DescribeImages" => self.describe_images(input),
             "BatchGetImage" => self.batch_get_image(input),
+            "GetRepositoryPolicy" => self.repository_policy(input),
             "GetAccountSetting" | "PutAccountSetting" => self.account_setting(operation, input),
             _ => Err(ApiError::not_implemented("ecr", operation)),
         }
@@ -162,6 +163,20 @@ impl World {
         }
         self.create_repository(name, options);
         Ok(json!({ "repository": self.render_repository(self.ecr_repository(name)?) }))
+    }
+
+    fn repository_policy(&self, input: &Value) -> Result<Value, ApiError> {
+        let name = required(input, "repositoryName")?;
+        self.ecr_repository(name)?;
+        let arn = format!("arn:aws:ecr:{}:{}:repository/{name}", self.region, self.account);
+        let policy = self.resource_policy(&arn).ok_or_else(|| {
+            let text = format!(
+                "Repository policy does not exist for the repository with name '{name}' in the registry with id '{}'",
+                self.account
+            );
+            ApiError::client("RepositoryPolicyNotFoundException", text)
+        })?;
+        Ok(json!({ "registryId": self.account, "repositoryName": name, "policyText": policy.to_string() }))
     }
 
     fn describe_images(&self, input: &Value) -> Result<Value, ApiError> {

@@ -57,7 +57,8 @@ impl TargetGroupOptions {
 pub(crate) struct TargetGroup {
     pub(crate) name: String,
     pub(crate) arn: String,
-    pub(crate) load_balancer: String,
+    /// `None`: no listener sends it anything.
+    pub(crate) load_balancer: Option<String>,
     pub(crate) options: TargetGroupOptions,
     pub(crate) created_at: VirtualTime,
     pub(crate) targets: Vec<Target>,

@@ -49,7 +49,7 @@ impl World {
             .iter()
             .filter(|group| arns.is_empty() || arns.contains(&group.arn.as_str()))
             .filter(|group| names.is_empty() || names.contains(&group.name.as_str()))
-            .filter(|group| balancer.is_none_or(|arn| group.load_balancer == arn))
+            .filter(|group| balancer.is_none_or(|arn| group.load_balancer.as_deref() == Some(arn)))
             .map(render_group)
             .collect();
         if groups.len() < arns.len().max(names.len()) {
@@ -77,10 +77,11 @@ impl World {
         let balancers: Vec<Value> = self
             .target_groups
             .iter()
-            .filter(|group| arns.is_empty() || arns.contains(&group.load_balancer.as_str()))
-            .map(|group| {
+            .filter_map(|group| Some((group, group.load_balancer.as_deref()?)))
+            .filter(|(_, arn)| arns.is_empty() || arns.contains(arn))
+            .map(|(group, arn)| {
                 json!({
-                    "LoadBalancerArn": group.load_balancer,
+                    "LoadBalancerArn": arn,
                     "DNSName": format!("{}.elb.{}.invalid", group.name, self.region),
                     "LoadBalancerName": group.name,
                     "Scheme": "internet-facing",
@@ -136,7 +137,7 @@ fn render_group(group: &TargetGroup) -> Value {
         "UnhealthyThresholdCount": options.unhealthy_threshold,
         "HealthCheckPath": options.health_check_path,
         "Matcher": { "HttpCode": options.matcher },
-        "LoadBalancerArns": [group.load_balancer],
+        "LoadBalancerArns": group.load_balancer.iter().collect::<Vec<_>>(),
         "TargetType": if options.instance_targets { "instance" } else { "ip" },
         "ProtocolVersion": "HTTP1",
         "IpAddressType": "ipv4",

@@ -1,11 +1,11 @@
-//! The VPC that tasks run in: subnets, route tables, VPC endpoints, security groups.
+//! The VPC that tasks run in: subnets, route tables, VPC endpoints, security groups, network ACLs.
 
 mod model;
 mod operations;
 mod render;
 
-pub(crate) use model::{Network, VPC};
 pub use model::{
-    PermissionOptions, RouteOptions, RouteTableOptions, SecurityGroupOptions, SubnetOptions,
-    VpcEndpointOptions,
+    AclEntryOptions, NetworkAclOptions, PermissionOptions, RouteOptions, RouteTableOptions,
+    SecurityGroupOptions, SubnetOptions, VpcEndpointOptions,
 };
+pub(crate) use model::{Network, VPC};

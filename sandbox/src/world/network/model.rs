@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 /// The VPC that every account starts with.
 pub(crate) const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 
@@ -85,6 +87,8 @@ pub struct VpcEndpointOptions {
     pub security_groups: Vec<String>,
     /// Of an interface.
     pub private_dns: bool,
+    /// Its policy; `None`: the one that lets everything through.
+    pub policy: Option<Value>,
 }
 
 impl Default for VpcEndpointOptions {
@@ -98,6 +102,7 @@ impl Default for VpcEndpointOptions {
             subnets: Vec::new(),
             security_groups: Vec::new(),
             private_dns: true,
+            policy: None,
         }
     }
 }
@@ -156,12 +161,52 @@ impl PermissionOptions {
     }
 }
 
+/// What a network ACL is like. That everything else is denied is always its last entry.
+#[derive(Clone, Debug)]
+pub struct NetworkAclOptions {
+    /// Its VPC.
+    pub vpc: String,
+    /// Whether subnets that no other ACL names use it.
+    pub is_default: bool,
+    /// Those that are associated with it.
+    pub subnets: Vec<String>,
+    /// What it lets through and what it does not.
+    pub entries: Vec<AclEntryOptions>,
+}
+
+impl Default for NetworkAclOptions {
+    fn default() -> Self {
+        NetworkAclOptions { vpc: VPC.to_owned(), is_default: false, subnets: Vec::new(), entries: Vec::new() }
+    }
+}
+
+/// An entry of a network ACL, about every IPv4 address.
+#[derive(Clone, Debug)]
+pub struct AclEntryOptions {
+    /// Its place: the lowest number that fits decides.
+    pub number: u32,
+    /// About what leaves the subnet.
+    pub egress: bool,
+    /// Allows, or denies.
+    pub allows: bool,
+    /// First and last port of TCP; `None`: every protocol.
+    pub ports: Option<(u16, u16)>,
+}
+
+impl AclEntryOptions {
+    /// Lets everything out, or in.
+    pub fn all(egress: bool) -> Self {
+        AclEntryOptions { number: 100, egress, allows: true, ports: None }
+    }
+}
+
 /// Everything of a network, by id.
 pub(crate) struct Network {
     pub(crate) subnets: BTreeMap<String, SubnetOptions>,
     pub(crate) route_tables: BTreeMap<String, RouteTableOptions>,
     pub(crate) endpoints: BTreeMap<String, VpcEndpointOptions>,
     pub(crate) security_groups: BTreeMap<String, SecurityGroupOptions>,
+    pub(crate) acls: BTreeMap<String, NetworkAclOptions>,
 }
 
 impl Network {
@@ -181,7 +226,13 @@ impl Network {
             inbound: vec![PermissionOptions::all("10.0.0.0/16")],
             ..SecurityGroupOptions::default()
         };
+        let acl = NetworkAclOptions {
+            is_default: true,
+            entries: vec![AclEntryOptions::all(true), AclEntryOptions::all(false)],
+            ..NetworkAclOptions::default()
+        };
         Network {
+            acls: [("acl-0a".to_owned(), acl)].into(),
             subnets: [subnet("a", "10.0.0.0/24"), subnet("b", "10.0.1.0/24")].into(),
             route_tables: [("rtb-0a".to_owned(), main)].into(),
             endpoints: BTreeMap::new(),

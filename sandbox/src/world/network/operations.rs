@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{RouteTableOptions, SecurityGroupOptions, SubnetOptions, VpcEndpointOptions, render};
+use super::{
+    Network, NetworkAclOptions, RouteTableOptions, SecurityGroupOptions, SubnetOptions, VpcEndpointOptions,
+    render,
+};
 use crate::world::{
     ApiError, World,
     json::{list, text, texts},
@@ -50,6 +53,15 @@ impl World {
                 let found = network.security_groups.iter().filter(fits);
                 ("securityGroupInfo", found.map(|(id, it)| render::security_group(id, it, owner)).collect())
             }
+            "DescribeNetworkAcls" => {
+                let asked = Asked::of(input, "NetworkAclId", &["network-acl-id", "vpc-id"])?;
+                asked.refuse_unknown(network.acls.keys(), "InvalidNetworkAclID.NotFound", "networkAcl")?;
+                let fits = |(id, it): &(&String, &NetworkAclOptions)| asked.fits(id, &it.vpc);
+                let found = network.acls.iter().filter(fits);
+                let shown =
+                    found.map(|(id, it)| render::network_acl(id, it, &network.subnets_of(id, it), owner));
+                ("networkAclSet", shown.collect())
+            }
             _ => return Err(ApiError::not_implemented("ec2", operation)),
         };
         Ok(page(input, set, found))
@@ -70,9 +82,27 @@ impl World {
         self.network.endpoints.insert(id.to_owned(), options);
     }
 
+    /// Makes a network ACL, or changes one.
+    pub fn put_network_acl(&mut self, id: &str, options: NetworkAclOptions) {
+        self.network.acls.insert(id.to_owned(), options);
+    }
+
     /// Makes a security group, or changes one.
     pub fn put_security_group(&mut self, id: &str, options: SecurityGroupOptions) {
         self.network.security_groups.insert(id.to_owned(), options);
+    }
+}
+
+impl Network {
+    /// The subnets that use an ACL.
+    fn subnets_of<'a>(&'a self, id: &str, acl: &'a NetworkAclOptions) -> Vec<&'a str> {
+        let named = |subnet: &String| {
+            self.acls.iter().any(|(other, acl)| other != id && acl.subnets.contains(subnet))
+        };
+        let rest =
+            self.subnets.iter().filter(|(subnet, it)| acl.is_default && it.vpc == acl.vpc && !named(subnet));
+        let own = acl.subnets.iter().map(String::as_str);
+        own.chain(rest.map(|(subnet, _)| subnet.as_str())).collect()
     }
 }
 

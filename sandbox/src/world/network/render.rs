@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    PermissionOptions, RouteOptions, RouteTableOptions, SecurityGroupOptions, SubnetOptions,
-    VpcEndpointOptions,
+    AclEntryOptions, NetworkAclOptions, PermissionOptions, RouteOptions, RouteTableOptions,
+    SecurityGroupOptions, SubnetOptions, VpcEndpointOptions,
 };
 
 pub(super) fn subnet(id: &str, subnet: &SubnetOptions, owner: &str) -> Value {
@@ -88,9 +88,44 @@ pub(super) fn endpoint(id: &str, endpoint: &VpcEndpointOptions, owner: &str) -> 
         "subnetIdSet": endpoint.subnets,
         "groupSet": groups.map(|group| json!({ "groupId": group, "groupName": group })).collect::<Vec<_>>(),
         "privateDnsEnabled": endpoint.private_dns && !endpoint.is_gateway,
+        "policyDocument": endpoint.policy.clone().unwrap_or_else(open_policy).to_string(),
         "requesterManaged": false,
         "networkInterfaceIdSet": [],
         "dnsEntrySet": [],
+    })
+}
+
+/// The policy that an endpoint has unless it is given another one.
+fn open_policy() -> Value {
+    json!({
+        "Version": "2008-10-17",
+        "Statement": [{ "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" }],
+    })
+}
+
+pub(super) fn network_acl(id: &str, acl: &NetworkAclOptions, subnets: &[&str], owner: &str) -> Value {
+    // The last entries, which nobody can take out.
+    let last =
+        |egress: bool| AclEntryOptions { number: 32767, allows: false, ..AclEntryOptions::all(egress) };
+    let entry = |entry: &AclEntryOptions| {
+        json!({
+            "ruleNumber": entry.number,
+            "protocol": if entry.ports.is_some() { "6" } else { "-1" },
+            "ruleAction": if entry.allows { "allow" } else { "deny" },
+            "egress": entry.egress,
+            "cidrBlock": "0.0.0.0/0",
+            "portRange": entry.ports.map(|(from, to)| json!({ "from": from, "to": to })),
+        })
+    };
+    let association = |subnet: &&str| json!({ "networkAclAssociationId": format!("aclassoc-{subnet}"), "networkAclId": id, "subnetId": subnet });
+    json!({
+        "networkAclId": id,
+        "vpcId": acl.vpc,
+        "ownerId": owner,
+        "default": acl.is_default,
+        "entrySet": acl.entries.iter().chain(&[last(true), last(false)]).map(entry).collect::<Vec<_>>(),
+        "associationSet": subnets.iter().map(association).collect::<Vec<_>>(),
+        "tagSet": [],
     })
 }
 

@@ -6,6 +6,18 @@ use super::{Deployment, Service};
 use crate::world::{World, json::object, tasks::Task};
 
 impl World {
+    /// The role that a service was created with, by its ARN or its name; else the service-linked one.
+    fn role_of(&self, service: &Service) -> String {
+        match service.settings.get("role").and_then(Value::as_str) {
+            Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+            Some(name) => format!("arn:aws:iam::{}:role/{}", self.account, name.trim_start_matches('/')),
+            None => format!(
+                "arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+                self.account
+            ),
+        }
+    }
+
     pub(crate) fn render_service(&self, service: &Service, with_tags: bool) -> Value {
         let tasks: Vec<&Task> = self.tasks_of(service).collect();
         let status = match service.deleted {
@@ -22,7 +34,7 @@ impl World {
             "pendingCount": tasks.iter().filter(|task| task.is_starting()).count(),
             "platformFamily": "Linux",
             "taskDefinition": service.deployments.first().map(|primary| primary.task_definition.as_str()),
-            "roleArn": format!("arn:aws:iam::{}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS", self.account),
+            "roleArn": self.role_of(service),
             "createdAt": service.created_at.epoch_seconds(),
             "createdBy": self.caller_arn(),
         });
@@ -39,6 +51,8 @@ impl World {
             fields.insert("deployments".to_owned(), deployments.collect());
             fields.insert("events".to_owned(), events.collect());
             fields.extend(service.settings.clone());
+            // CreateService's name for it.
+            fields.shift_remove("role");
             if let Value::Object(current) = self.render_current(service) {
                 fields.extend(current);
             }

@@ -18,6 +18,8 @@ impl World {
 
     pub(crate) fn register_as(&mut self, input: &Value, registered_by: &str) -> Result<Value, ApiError> {
         let mut document: Map<String, Value> = input.as_object().cloned().unwrap_or_default();
+        // In AWS's JSON a field that is null is not there.
+        document.retain(|_, value| !value.is_null());
         let family = document.get("family").and_then(Value::as_str).unwrap_or_default().to_owned();
         if family.is_empty() {
             return Err(ApiError::client_exception("Family should not be null or empty."));

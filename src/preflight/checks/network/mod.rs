@@ -1,5 +1,6 @@
 //! What can be told of the network that the tasks run in.
 
+pub mod acls;
 pub mod addresses;
 mod cidr;
 pub mod configuration;

@@ -13,7 +13,7 @@ pub const CHECK: Check = Check {
     fix: &[
         "Public subnets: set assignPublicIp to ENABLED.",
         "Private subnets: give them a default route to a NAT gateway, or an interface endpoint for ssm with private DNS.",
-        "Let the tasks' security groups connect to port 443, and the endpoints' let the tasks in on it.",
+        "Let the tasks' security groups connect to port 443, and the endpoints' let the tasks in on it; an endpoint's own policy has to allow it as well.",
     ],
     prevents: &["secret-network"],
     source: "vpc-endpoints",

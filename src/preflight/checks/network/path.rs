@@ -42,7 +42,7 @@ pub(super) fn path_to_internet(input: &Input<'_>) -> Outcome {
 }
 
 /// On instances of one's own the instance pulls and logs, and is elsewhere.
-fn concerns_us(input: &Input<'_>) -> bool {
+pub(super) fn concerns_us(input: &Input<'_>) -> bool {
     input.is_fargate() && !input.subnets().is_empty()
 }
 
@@ -83,12 +83,14 @@ impl Look<'_> {
         let Some(tables) = tally.know(&self.network.route_tables) else { return };
         for subnet in &self.network.subnets {
             let table = table_of(subnet, tables);
-            let by_gateway = endpoints.iter().any(|endpoint| {
+            let gateway = endpoints.iter().find(|endpoint| {
                 endpoint.kind == EndpointKind::Gateway
                     && endpoint.state.eq_ignore_ascii_case("available")
                     && table.is_some_and(|table| endpoint.route_tables.contains(&table.id))
             });
-            if !by_gateway {
+            if let Some(gateway) = gateway {
+                by_policy(tally, gateway, service);
+            } else {
                 let without_names = endpoints.iter().find(|found| found.kind == EndpointKind::Interface);
                 let what = match without_names {
                     Some(endpoint) => format!("{service} (its endpoint {} has no private DNS)", endpoint.id),
@@ -100,6 +102,7 @@ impl Look<'_> {
     }
 
     fn to_interface(&self, tally: &mut Tally, endpoint: &Endpoint, service: &str) {
+        by_policy(tally, endpoint, service);
         let subject = format!("endpoint {}", endpoint.id);
         if !endpoint.state.eq_ignore_ascii_case("available") {
             tally.problem(
@@ -156,6 +159,27 @@ impl Look<'_> {
                 tally.problem(subject, format!("{why}, and no VPC endpoint leads to {what}"));
             }
         }
+    }
+}
+
+/// What tasks do with each service, at the least.
+const NEEDED: [(&str, &str); 6] = [
+    ("ecr.api", "ecr:GetAuthorizationToken"),
+    ("ecr.dkr", "ecr:BatchGetImage"),
+    ("s3", "s3:GetObject"),
+    ("logs", "logs:PutLogEvents"),
+    ("secretsmanager", "secretsmanager:GetSecretValue"),
+    ("ssm", "ssm:GetParameters"),
+];
+
+/// Whether the endpoint's own policy lets anyone do what the tasks do there.
+fn by_policy(tally: &mut Tally, endpoint: &Endpoint, service: &str) {
+    let needed = NEEDED.iter().find(|(name, _)| *name == service).map(|(_, action)| *action);
+    if let Some(action) = needed.filter(|action| !endpoint.lets_through(action)) {
+        tally.problem(
+            format!("endpoint {}", endpoint.id),
+            format!("the way to {service} leads through it, and its policy allows nobody {action}"),
+        );
     }
 }
 

@@ -39,6 +39,13 @@ pub(super) fn needs_a_way(check: &Check, services: &[&str]) {
         format!("subnet subnet-a: rtb-1 has no default route, and no VPC endpoint leads to {}", services[0]);
     assert_eq!(said[0], expected);
     passes(check, |world| endpoints(world, services));
+    let said = problems(check, |world| {
+        endpoints(world, services);
+        let Known::Is(found) = &mut world.network().endpoints else { panic!() };
+        found[0].policy = json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*"}});
+    });
+    let expected = format!("the way to {} leads through it, and its policy allows nobody ", services[0]);
+    assert!(said[0].contains(&expected), "{said:?}");
     // An endpoint with private names takes the way even where there is a NAT gateway.
     if services[0] != "s3" {
         let said = problems(check, |world| {

@@ -8,7 +8,7 @@ pub const CHECK: Check = Check {
     code: "execution-role-env-files",
     title: "The execution role may read the env files in S3",
     severity: Severity::Error,
-    cause: "ECS reads env files with the execution role when each task starts; AmazonECSTaskExecutionRolePolicy does not allow it. A bucket policy may allow it as well, which the simulation does not see: skip the check then.",
+    cause: "ECS reads env files with the execution role when each task starts; AmazonECSTaskExecutionRolePolicy does not allow it. A bucket policy may allow it as well, and is looked at where the role's own policies say nothing.",
     fix: &["Allow the execution role s3:GetObject on the files and s3:GetBucketLocation on the bucket."],
     prevents: &["env-file-denied"],
     source: "use-environment-file",

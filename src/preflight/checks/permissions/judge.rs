@@ -14,7 +14,13 @@ pub(super) fn judge(input: &Input<'_>, is_meant: impl Fn(&Demand) -> bool) -> Ou
             let Demand { principal, action, resource, purpose } = &decision.demand;
             let who = who(principal, input);
             let place = if resource == "*" { String::new() } else { format!(" on {resource}") };
-            tally.problem(who, format!("it may not {action}{place}, and {purpose}"));
+            match &decision.perhaps {
+                Some(why) => tally.warning(
+                    who,
+                    format!("its own policies do not allow {action}{place}, and {purpose}; {why}"),
+                ),
+                None => tally.problem(who, format!("it may not {action}{place}, and {purpose}")),
+            }
         } else if decision.allowed == Known::Absent {
             // That the role is not there is told by another check.
             tally.unsure("the role does not exist");
@@ -42,11 +48,13 @@ pub(super) fn of_execution_role(demand: &Demand, services: &[&str]) -> bool {
 /// another one may do is not its business, and without the simulation nothing can be told.
 #[cfg(test)]
 pub(super) fn judges(check: &crate::preflight::Check, whose: &Principal, who: &str, action: &str) {
-    use crate::preflight::testing::{EXECUTION, World, denied, does_not_apply, passes, problem, wants};
-    let decide = |world: &mut World, principal: Principal, allowed: Known<bool>| {
+    use crate::preflight::testing::{
+        EXECUTION, World, denied, does_not_apply, outcome, passes, problem, wants,
+    };
+    let decide = |world: &mut World, principal: Principal, allowed: Known<bool>, perhaps| {
         let demand =
             Demand { principal, action: action.into(), resource: "arn:x".into(), purpose: "needs it".into() };
-        world.facts.decisions.push(crate::aws::account::Decision { demand, allowed });
+        world.facts.decisions.push(crate::aws::account::Decision { demand, allowed, perhaps });
     };
     let other = match whose {
         Principal::Caller => Principal::ExecutionRole(EXECUTION.into()),
@@ -54,14 +62,21 @@ pub(super) fn judges(check: &crate::preflight::Check, whose: &Principal, who: &s
     };
     let decided = |allowed: Known<bool>| {
         move |world: &mut World| {
-            decide(world, whose.clone(), allowed.clone());
-            decide(world, other.clone(), Known::Is(false));
+            decide(world, whose.clone(), allowed.clone(), None);
+            decide(world, other.clone(), Known::Is(false), None);
         }
     };
     let said = problem(check, decided.clone()(Known::Is(false)));
     assert_eq!(said, format!("{who}: it may not {action} on arn:x, and needs it"));
     passes(check, decided.clone()(Known::Is(true)));
     does_not_apply(check, |_| {});
+    let perhaps = outcome(check, |world| {
+        decide(world, whose.clone(), Known::Is(false), Some("its policy may".to_owned()));
+    });
+    let Outcome::Problems(perhaps) = perhaps else { panic!("{perhaps:?}") };
+    let said = (perhaps[0].severity, perhaps[0].message.as_str());
+    let expected = format!("its own policies do not allow {action} on arn:x, and needs it; its policy may");
+    assert_eq!(said, (Some(crate::preflight::Severity::Warning), expected.as_str()));
     let permission = "iam:SimulatePrincipalPolicy";
     wants(check, permission, decided(denied(permission)));
 }

@@ -8,7 +8,7 @@ pub const CHECK: Check = Check {
     code: "execution-role-keys",
     title: "The execution role may decrypt the secrets that a key of yours protects",
     severity: Severity::Warning,
-    cause: "A secret that is encrypted with a key of yours needs kms:Decrypt. The key's policy may allow it by itself, which the simulation does not see.",
+    cause: "A secret that is encrypted with a key of yours needs kms:Decrypt. The key's policy may allow it by itself, and is looked at where the role's own policies say nothing.",
     fix: &["Allow the execution role kms:Decrypt on the key, in its own policy or in the key's."],
     prevents: &["secret-access-denied"],
     source: "task_execution_IAM_role",

@@ -27,18 +27,12 @@ fn run(input: &Input<'_>) -> Outcome {
         if container.log_option("awslogs-create-group") == Some("true") {
             continue;
         }
-        // Only groups of the deployment's own Region are looked at.
-        if let Some(region) =
-            container.log_option("awslogs-region").filter(|region| *region != input.facts.region)
-        {
-            tally.unsure(format!("{group} is in {region}"));
-            continue;
-        }
-        let known = input.facts.log_groups.get(group);
+        let region = container.log_option("awslogs-region").unwrap_or(&input.facts.region);
+        let known = input.facts.log_groups.get(&(region.to_owned(), group.to_owned()));
         if known == Some(&Known::Absent) {
             tally.problem(
                 container.subject(),
-                format!("there is no log group {group}, and awslogs-create-group is not true"),
+                format!("there is no log group {group} in {region}, and awslogs-create-group is not true"),
             );
         } else {
             tally.know_of(known);
@@ -52,10 +46,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::preflight::testing::{World, denied, does_not_apply, outcome, passes, problem, wants};
+    use crate::aws::account::LogGroup;
+    use crate::preflight::testing::{World, denied, does_not_apply, passes, problem, wants};
 
     fn gone(world: &mut World) {
-        world.facts.log_groups.insert("/ecs/web".into(), Known::Absent);
+        world.facts.log_groups.insert(("us-east-1".into(), "/ecs/web".into()), Known::Absent);
     }
 
     #[test]
@@ -63,7 +58,7 @@ mod tests {
         let said = problem(&CHECK, gone);
         assert_eq!(
             said,
-            "container app: there is no log group /ecs/web, and awslogs-create-group is not true"
+            "container app: there is no log group /ecs/web in us-east-1, and awslogs-create-group is not true"
         );
         passes(&CHECK, |world| {
             gone(world);
@@ -72,18 +67,30 @@ mod tests {
     }
 
     #[test]
-    fn a_known_group_passes_and_one_elsewhere_cannot_be_told() {
+    fn a_group_is_looked_for_in_the_region_that_is_named() {
         passes(&CHECK, |_| {});
-        let elsewhere = outcome(&CHECK, |world| {
+        let elsewhere = |world: &mut World| {
             world.container()["logConfiguration"]["options"]["awslogs-region"] = json!("eu-west-1");
+        };
+        passes(&CHECK, |world| {
+            elsewhere(world);
+            let group = Known::Is(LogGroup { name: "/ecs/web".into() });
+            world.facts.log_groups.insert(("eu-west-1".into(), "/ecs/web".into()), group);
         });
-        assert!(matches!(elsewhere, Outcome::NotChecked { why: Some(_), .. }), "{elsewhere:?}");
+        let said = problem(&CHECK, |world| {
+            elsewhere(world);
+            world.facts.log_groups.insert(("eu-west-1".into(), "/ecs/web".into()), Known::Absent);
+        });
+        assert!(said.contains("there is no log group /ecs/web in eu-west-1"), "{said}");
     }
 
     #[test]
     fn a_hidden_group_cannot_be_told() {
         wants(&CHECK, "logs:DescribeLogGroups", |world| {
-            world.facts.log_groups.insert("/ecs/web".into(), denied("logs:DescribeLogGroups"));
+            world
+                .facts
+                .log_groups
+                .insert(("us-east-1".into(), "/ecs/web".into()), denied("logs:DescribeLogGroups"));
         });
         does_not_apply(&CHECK, |world| {
             world.container().as_object_mut().unwrap().remove("logConfiguration");

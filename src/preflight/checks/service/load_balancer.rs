@@ -29,6 +29,9 @@ fn run(input: &Input<'_>) -> Outcome {
         return Outcome::NotApplicable;
     }
     let mut tally = Tally::default();
+    if input.network_mode() == Some("none") {
+        tally.problem("networkMode", "it is none: no target group reaches tasks without a network");
+    }
     if balancers.len() > MOST_TARGET_GROUPS {
         let message = format!("it has {} target groups, and ECS takes {MOST_TARGET_GROUPS}", balancers.len());
         tally.problem(format!("service {}", input.live.name), message);
@@ -81,6 +84,12 @@ mod tests {
         let said =
             problem(&CHECK, |world| world.container()["portMappings"][0]["containerPort"] = json!(9090));
         assert_eq!(said, "loadBalancers[0]: it names port 8080 of container app, whose ports are: 9090");
+    }
+
+    #[test]
+    fn tasks_without_a_network_are_refused() {
+        let said = problem(&CHECK, |world| world.definition["networkMode"] = json!("none"));
+        assert_eq!(said, "networkMode: it is none: no target group reaches tasks without a network");
     }
 
     #[test]

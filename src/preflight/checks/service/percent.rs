@@ -18,14 +18,15 @@ pub const CHECK: Check = Check {
 
 fn run(input: &Input<'_>) -> Outcome {
     let desired = input.desired();
-    // A DAEMON service replaces task by task, whatever its upper bound is.
-    let is_daemon =
-        input.service.get("schedulingStrategy").and_then(serde_json::Value::as_str) == Some("DAEMON");
-    if input.live.is_native() || is_daemon || desired == 0 {
+    if input.live.is_native() || desired == 0 {
         return Outcome::NotApplicable;
     }
     let mut tally = Tally::default();
     let (least, most) = (input.minimum_healthy_percent(), input.maximum_percent());
+    // A DAEMON service has one task on each instance: it cannot start another one first, whatever the upper bound is.
+    let is_daemon =
+        input.service.get("schedulingStrategy").and_then(serde_json::Value::as_str) == Some("DAEMON");
+    let most = if is_daemon { most.min(100) } else { most };
     let (lower, upper) = ((desired * least).div_ceil(100), desired * most / 100);
     if upper <= desired && lower >= desired {
         tally.problem(
@@ -66,6 +67,19 @@ mod tests {
         for (desired, least, most) in [(1, 100, 200), (1, 0, 100), (4, 75, 125)] {
             passes(&CHECK, |world| percent(world, desired, least, most));
         }
+    }
+
+    #[test]
+    fn a_daemon_has_to_stop_a_task_first() {
+        let daemon = |least: u64| {
+            move |world: &mut World| {
+                percent(world, 3, least, 200);
+                world.service["schedulingStrategy"] = json!("DAEMON");
+            }
+        };
+        let said = problem(&CHECK, daemon(100));
+        assert!(said.contains("keeps 3, and maximumPercent 100 allows 3"), "{said}");
+        passes(&CHECK, daemon(0));
     }
 
     #[test]

@@ -34,6 +34,10 @@ fn run(input: &Input<'_>) -> Outcome {
     if controller != "ECS" {
         tally.problem(&subject, format!("its deployment controller is {controller}"));
     }
+    let strategy = input.live.strategy.as_str();
+    if !input.live.is_native() && strategy != "ROLLING" {
+        tally.problem(&subject, format!("its strategy is {strategy}, which Landfall cannot follow"));
+    }
     tally.outcome()
 }
 
@@ -51,6 +55,8 @@ mod tests {
         let said =
             problem(&CHECK, |world| world.service["deploymentController"] = json!({"type": "CODE_DEPLOY"}));
         assert_eq!(said, "service web: its deployment controller is CODE_DEPLOY");
+        let said = problem(&CHECK, |world| world.live.strategy = "SHADOW".into());
+        assert_eq!(said, "service web: its strategy is SHADOW, which Landfall cannot follow");
     }
 
     #[test]
