@@ -36,14 +36,16 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let environment = Environment::read();
+    let environment = environment_of(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report_error(&Error::internal("cannot start the async runtime").source(error)),
     };
     let code = runtime.block_on(async {
         match &cli.command {
-            Command::Deploy(args) => deploy(args, &cli.global, &environment, &[]).await,
+            Command::Deploy(args) => {
+                deploy(args, &cli.global, &environment, &[]).await.map(|state| state.exit_code())
+            }
             Command::Action => action(&environment).await,
             Command::Push(args) => push(args, &cli.global, &environment).await,
             Command::Env(args) => match &args.command {
@@ -75,13 +77,18 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The process environment, with what the flags say of it.
+pub(super) fn environment_of(_: &Global) -> Environment {
+    Environment::read()
+}
+
 /// `notes` are what the caller has to tell beforehand.
 pub(super) async fn deploy(
     args: &DeployArgs,
     global: &Global,
     environment: &Environment,
     notes: &[String],
-) -> Result<u8> {
+) -> Result<RunState> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
         notes.iter().for_each(|note| events.warn(note, None));
         let overrides = args.overrides(global)?;
@@ -102,7 +109,7 @@ pub(super) async fn deploy(
         };
         commands::deploy(request, events, interrupt).await
     });
-    Ok(state.await?.exit_code())
+    state.await
 }
 
 async fn verify(args: &VerifyArgs, global: &Global, environment: &Environment) -> Result<u8> {

@@ -241,6 +241,15 @@ fn every_flag_of_deploy_has_an_input() {
         "no-scan-on-push",
         "managed-ebs-volume",
         "verbatim",
+        // Of the job: its summary, its commit and its run are known; the rest is for other systems.
+        "summary",
+        "no-summary",
+        "commit",
+        "run-url",
+        "release",
+        "write",
+        "junit",
+        "web-identity-token-file",
     ]);
     let mut command = Cli::command();
     command.build();

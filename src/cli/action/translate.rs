@@ -48,7 +48,11 @@ const GLOBALS: &[(&str, &str)] = &[
     ("github-deployment", "--github-deployment"),
     ("record", "--record"),
     ("report", "--report"),
+    ("oidc-audience", "--oidc-audience"),
+    ("role-duration", "--role-duration"),
+    ("role-external-id", "--role-external-id"),
     ("role-session-name", "--role-session-name"),
+    ("role-session-tags", "--role-session-tags"),
     ("role-to-assume", "--role-to-assume"),
 ];
 /// Inputs of a deployment that are one value, whose flags are called alike.

@@ -9,20 +9,32 @@ use crate::aws::AwsSettings;
 use crate::cli::args::{Cli, Command, Global, given};
 use crate::cli::environment::Environment;
 use crate::cli::parse::parse_from;
-use crate::cli::run::deploy;
+use crate::cli::run::{deploy, environment_of};
 use crate::cli::wiring::{aws_settings, hide, print, reported, sinks, sinks_with};
 use crate::commands::{self, RegisterJob, RenderFileJob};
 use crate::error::{Error, Result};
 use crate::event::{Event, Verdict};
 use crate::secret::Secret;
 use crate::shape::Source;
+use crate::state::RunState;
 use crate::task_definition::{TaskDefinition, read_only_keys};
 
 /// Reads the inputs, does what they ask for, and gives the process's exit code.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for an input that is wrong or not supported.
-pub async fn action(environment: &Environment) -> Result<u8> {
+pub(in crate::cli) async fn action(environment: &Environment) -> Result<u8> {
+    let error = match work(environment).await {
+        Ok(code) => return Ok(code),
+        Err(error) => error,
+    };
+    // Nothing was there yet to tell it.
+    let global = as_command("action", std::iter::empty())?.global;
+    let state = reported(sinks(&global, environment)?, &global, environment, async |_, _| Err(error));
+    Ok(state.await?.exit_code())
+}
+
+async fn work(environment: &Environment) -> Result<u8> {
     let inputs = Inputs::read(&environment.variables);
     let request = translate(&inputs, Path::new("landfall.yml").exists())?;
     hide(environment, &request.masks);
@@ -38,10 +50,13 @@ pub async fn action(environment: &Environment) -> Result<u8> {
             let Command::Deploy(args) = cli.command else {
                 return Err(Error::internal("deploy was read as another command"));
             };
-            deploy(&args, &cli.global, environment, &notes).await
+            let state = deploy(&args, &cli.global, &environment_of(&cli.global), &notes).await?;
+            keep_revision(&state, environment)?;
+            Ok(state.exit_code())
         }
         Mode::Register { path, keep, dry_run } => {
             let global = as_command("action", globals)?.global;
+            let environment = &environment_of(&global);
             let sinks = sinks(&global, environment)?;
             let state = reported(sinks, &global, environment, async |events, interrupt| {
                 notes.iter().for_each(|note| events.warn(note, None));
@@ -49,10 +64,20 @@ pub async fn action(environment: &Environment) -> Result<u8> {
                 commands::register(RegisterJob { path: path.into(), keep, aws, dry_run }, events, interrupt)
                     .await
             });
-            Ok(state.await?.exit_code())
+            let state = state.await?;
+            // The summary and the other outputs are a deployment's.
+            if let Some(arn) =
+                state.services.first().and_then(|family| family.report.task_definition.as_ref())
+            {
+                set_output("task-definition-arn", arn, environment)?;
+            }
+            let verdict = serde_json::json!(state.verdict());
+            set_output("verdict", verdict.as_str().unwrap_or_default(), environment)?;
+            Ok(state.exit_code())
         }
         Mode::Render(job) => {
             let global = as_command("action", globals)?.global;
+            let environment = &environment_of(&global);
             let (base, rendering) = *job;
             let sinks = sinks_with(&global, environment, environment.is_github_actions())?;
             let state = reported(sinks, &global, environment, async |events, _| {
@@ -106,6 +131,28 @@ fn read_only_note(path: &str) -> Option<String> {
     })
 }
 
+/// A run that had nothing to do has deployed no revision; whoever reads the output wants the one that runs.
+fn keep_revision(state: &RunState, environment: &Environment) -> Result<()> {
+    let first = state.services.first().map(|service| &service.report);
+    let unchanged =
+        first.filter(|first| first.verdict == Verdict::Unchanged && first.task_definition.is_none());
+    match unchanged.and_then(|first| first.previous_task_definition.as_ref()) {
+        Some(arn) => set_output("task-definition-arn", arn, environment).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// Sets an output of the step; false where there is no step, or a value that needs more than one line.
+fn set_output(name: &str, value: &str, environment: &Environment) -> Result<bool> {
+    let Some(path) = environment.get("GITHUB_OUTPUT").filter(|_| !value.contains(['\n', '\r'])) else {
+        return Ok(false);
+    };
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    let written = opened.and_then(|mut file| file.write_all(format!("{name}={value}\n").as_bytes()));
+    written.map_err(|error| Error::internal("cannot write the outputs of the step").source(error))?;
+    Ok(true)
+}
+
 /// Writes a rendered task definition where the files of the job are, and names it as the step's output.
 fn write_down(definition: &TaskDefinition, environment: &Environment) -> Result<String> {
     let failed =
@@ -118,15 +165,8 @@ fn write_down(definition: &TaskDefinition, environment: &Environment) -> Result<
     file.write_all(text.as_bytes()).map_err(|error| failed("the rendered task definition", error))?;
     let (_, path) = file.keep().map_err(|error| failed("the rendered task definition", error.error))?;
     let path = path.display().to_string();
-    match environment.get("GITHUB_OUTPUT").filter(|_| !path.contains(['\n', '\r'])) {
-        Some(output) => {
-            let opened = std::fs::OpenOptions::new().append(true).create(true).open(output);
-            let line = format!("task-definition={path}\n");
-            opened
-                .and_then(|mut opened| opened.write_all(line.as_bytes()))
-                .map_err(|error| failed("the outputs of the step", error))?;
-        }
-        None => print(&format!("{path}\n"))?,
+    if !set_output("task-definition", &path, environment)? {
+        print(&format!("{path}\n"))?;
     }
     Ok(path)
 }
