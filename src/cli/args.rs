@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use landfall_envfile::Policy;
 
+use super::attribute_args::AttributeArgs;
 use super::codebuild_args::CodeBuildArgs;
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
 use super::github_args::GithubArgs;
@@ -122,6 +123,9 @@ pub enum Command {
     },
     /// Run the embedded stand-in of AWS in the foreground
     Sandbox(SandboxArgs),
+    /// Do what the inputs of the GitHub action ask for
+    #[command(hide = true)]
+    Action,
     /// Print a JSON Schema
     Schema {
         /// Of what
@@ -183,6 +187,9 @@ pub struct DeployArgs {
     /// What to change, without or on top of a configuration file
     #[command(flatten)]
     pub service: ServiceArgs,
+    /// Which revision it gets, and its attributes
+    #[command(flatten)]
+    pub attributes: AttributeArgs,
     /// How images are pushed
     #[command(flatten)]
     pub push: PushArgs,
@@ -253,14 +260,14 @@ impl DeployArgs {
     /// What the flags say over the file.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name.
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name, and as the parts have it.
     pub fn overrides(&self, global: &Global) -> Result<Overrides> {
         let known = Overrides {
             push: self.push.overrides()?,
             prices: given_path(&self.prices),
             ..self.service.over(&self.services, global)?
         };
-        Ok(self.preflight.over(self.rollout.over(known)))
+        self.attributes.over(self.preflight.over(self.rollout.over(known)))
     }
 }
 

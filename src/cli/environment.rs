@@ -116,6 +116,12 @@ impl Environment {
     }
 }
 
+/// Whether a variable is set to nothing.
+#[allow(clippy::disallowed_methods, reason = "this is the place that may")]
+pub(super) fn is_empty_variable(name: &std::ffi::OsStr) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
 /// Rows and columns of the terminal that standard error leads to.
 fn console_size() -> Option<(u16, u16)> {
     console::Term::stderr().size_checked()

@@ -1,6 +1,8 @@
 //! Flags, `LANDFALL_*` variables and the process environment: the only place that knows them.
 
+pub mod action;
 mod args;
+mod attribute_args;
 mod codebuild_args;
 mod env_args;
 mod environment;
@@ -11,6 +13,7 @@ mod interrupt;
 mod login_args;
 mod logs_args;
 mod origin;
+mod parse;
 mod plan_args;
 mod push_args;
 mod rollout_args;

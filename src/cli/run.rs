@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use super::action::action;
 use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given, given_path};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
@@ -12,6 +13,7 @@ use super::iam_policy_args::{IamPolicyArgs, region};
 use super::init_args::InitArgs;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
+use super::parse::parse;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
@@ -29,7 +31,7 @@ use crate::state::RunState;
 
 /// Reads the command line, does what it says, and gives the process's exit code.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are printed by clap too, on standard output and with success.
@@ -37,15 +39,17 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let mut environment = Environment::read();
-    environment.login = cli.global.login.login(&environment, masks(&environment));
+    let environment = environment_of(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report_error(&Error::internal("cannot start the async runtime").source(error)),
     };
     let code = runtime.block_on(async {
         match &cli.command {
-            Command::Deploy(args) => deploy(args, &cli.global, &environment).await,
+            Command::Deploy(args) => {
+                deploy(args, &cli.global, &environment, &[]).await.map(|state| state.exit_code())
+            }
+            Command::Action => action(&environment).await,
             Command::Push(args) => push(args, &cli.global, &environment).await,
             Command::Env(args) => match &args.command {
                 EnvCommand::Check(args) => env_check(args, &cli.global, &environment).await,
@@ -81,8 +85,22 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -> Result<u8> {
+/// The process environment, with what the flags say of it.
+pub(super) fn environment_of(global: &Global) -> Environment {
+    let mut environment = Environment::read();
+    environment.login = global.login.login(&environment, masks(&environment));
+    environment
+}
+
+/// `notes` are what the caller has to tell beforehand.
+pub(super) async fn deploy(
+    args: &DeployArgs,
+    global: &Global,
+    environment: &Environment,
+    notes: &[String],
+) -> Result<RunState> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        notes.iter().for_each(|note| events.warn(note, None));
         let overrides = args.overrides(global)?;
         let mut config = match args.sandbox {
             None => configuration(global, &overrides, environment, Need::Everything).await?,
@@ -102,7 +120,7 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
         };
         commands::deploy(request, events, interrupt).await
     });
-    Ok(state.await?.exit_code())
+    state.await
 }
 
 async fn verify(args: &VerifyArgs, global: &Global, environment: &Environment) -> Result<u8> {

@@ -18,6 +18,7 @@ use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
 use crate::github::mask_commands;
 use crate::report::{Format, HtmlReport, Sinks, Streams, choose, drive};
+use crate::secret::Secret;
 use crate::state::RunState;
 
 /// Does what emits events, with the reporters at their other end, and gives what the run came to.
@@ -113,6 +114,13 @@ pub(super) fn masks(environment: &Environment) -> Option<Masks> {
             let _ = std::io::stderr().write_all(commands.as_bytes());
         })
     })
+}
+
+/// Hides values from the log at once, where no run is there yet that would.
+pub(super) fn hide(environment: &Environment, values: &[Secret]) {
+    if let Some(masks) = masks(environment) {
+        values.iter().for_each(|value| masks.hide(value));
+    }
 }
 
 /// Writes data to standard output. A reader that has gone is no error.

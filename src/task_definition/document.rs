@@ -7,7 +7,7 @@ use super::tags::is_own;
 use crate::error::{Error, Result};
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses (facts 8.1).
-const READ_ONLY: [&str; 9] = [
+pub(super) const READ_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
     "status",
@@ -168,6 +168,11 @@ impl TaskDefinition {
     pub fn wants_fargate(&self) -> bool {
         let list = self.document.get("requiresCompatibilities").and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|item| item == "FARGATE"))
+    }
+
+    /// Sets a field of the document itself.
+    pub(super) fn set_field(&mut self, key: &str, value: Value) {
+        self.document.insert(key.to_owned(), value);
     }
 
     pub(super) fn container_mut(&mut self, name: &str) -> Result<&mut Map<String, Value>> {

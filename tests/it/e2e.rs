@@ -5,6 +5,8 @@
 //! `scripts/test` starts them; its variables say where they are.
 
 #[cfg(unix)]
+mod action;
+#[cfg(unix)]
 mod codebuild;
 mod distribution;
 mod env;

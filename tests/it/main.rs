@@ -8,6 +8,8 @@
 
 mod account;
 #[cfg(unix)]
+mod action;
+#[cfg(unix)]
 mod canary;
 mod chaos;
 mod cli;
