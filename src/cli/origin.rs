@@ -117,7 +117,7 @@ mod tests {
         let [commit, run_url, release] = flags.map(|text| text.map(str::to_owned));
         let variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        OriginArgs { commit, run_url, release }.origin(&Environment { variables })
+        OriginArgs { commit, run_url, release }.origin(&Environment { variables, login: None })
     }
 
     const GITHUB: [(&str, &str); 6] = [

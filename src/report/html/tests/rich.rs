@@ -16,6 +16,7 @@ fn difference(path: &str, kind: DifferenceKind, hidden: bool) -> Difference {
 
 fn details() -> PlanDetails {
     PlanDetails {
+        definition_file: None,
         images: Vec::new(),
         task_definition: vec![
             difference("cpu", DifferenceKind::Changed, false),
