@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, Watching};
-use crate::config::{Config, OnConflict, ServiceConfig, TaskDefinitionSource};
+use crate::config::{Config, OnConflict, ServiceConfig};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, PlanDetails, PreflightSummary, Step, Verdict};
@@ -155,10 +155,7 @@ async fn prepare<'a>(
         prepared = look().await?;
         plan = make_plan(config, &prepared.snapshot)?;
     }
-    let definition_file = match &config.task_definition {
-        TaskDefinitionSource::File(path) => Some(path.display().to_string()),
-        TaskDefinitionSource::Live => None,
-    };
+    let definition_file = config.task_definition.path().map(|path| path.display().to_string());
     events.emit(Event::Planned {
         ecs_service: prepared.snapshot.live.name.clone(),
         current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use super::action::action;
 use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given, given_path};
