@@ -35,17 +35,15 @@ impl Release {
     fn of(script: &str) -> Self {
         let release = Self { folder: tempfile::tempdir().expect("a folder") };
         release.package(script, &release.path(""));
-        let done = package(&[
-            "--finish",
-            "--version",
-            VERSION,
-            "--repository",
-            "ada/landfall",
-            "--out",
-            &release.path("").display().to_string(),
-        ]);
-        assert!(done.status.success(), "{}", said(&done));
+        release.finish();
         release
+    }
+
+    fn finish(&self) {
+        let out = self.path("").display().to_string();
+        let args = ["--finish", "--version", VERSION, "--repository", "ada/landfall", "--out", &out];
+        let done = package(&args);
+        assert!(done.status.success(), "{}", said(&done));
     }
 
     fn package(&self, script: &str, out: &Path) {
@@ -206,10 +204,16 @@ fn an_archive_has_what_is_needed_and_is_the_same_each_time() {
 #[test]
 fn a_linux_program_comes_with_the_context_of_its_image() {
     let release = Release::of("true");
-    let temporary = std::fs::metadata(release.path("image/root/tmp")).expect("a folder").permissions();
-    assert_eq!(temporary.mode() & 0o7777, 0o1777);
     let machine = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
-    assert!(release.path(&format!("image/linux/{machine}/landfall")).is_file());
+    let program = release.path(&format!("image/linux/{machine}/landfall"));
+    let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o7777;
+    let modes = || (mode(&program), mode(&release.path("image/root/tmp")));
+    assert_eq!(modes(), (0o755, 0o1777));
+    // An artifact between two jobs keeps neither modes nor empty folders.
+    std::fs::remove_dir_all(release.path("image/root")).expect("it was there");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o644)).expect("set");
+    release.finish();
+    assert_eq!(modes(), (0o755, 0o1777));
     let bundle = std::fs::read_to_string(release.path("image/ca-certificates.crt")).expect("certificates");
     assert!(bundle.contains("BEGIN CERTIFICATE"));
 }
