@@ -380,12 +380,10 @@ fn a_plan_has_one_comment_however_often_it_is_made() {
     let job = dry_run(&[]);
     assert_eq!(github.comments().len(), 131, "it is updated");
     assert!(job.read("summary.md").starts_with("### Landfall plan"));
-    // Another choice of services, or another place, has a comment of its own.
-    let elsewhere = root().join("examples/hello/../hello/landfall.yml");
-    let config = elsewhere.to_str().expect("UTF-8");
-    let job = Job::of_pull_request(&github.url);
-    let args = ["deploy", "--config", config, "--output", "json", "--dry-run", "--comment"];
-    job.landfall(&args).envs(&sandbox.variables).run().expect_code(0);
+    // Another configuration has a comment of its own: this one has another name in its repository.
+    let mut job = Job::of_pull_request(&github.url);
+    job.set("GITHUB_WORKSPACE", root().join("examples").to_str().expect("UTF-8"));
+    deploy(&job, &sandbox, &["--dry-run", "--comment"]).run().expect_code(0);
     assert_eq!(github.comments().len(), 132);
     // A deployment is none of a plan's business.
     let before = github.requests().len();
