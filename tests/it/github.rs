@@ -174,7 +174,8 @@ fn answer(request: &Request, state: &Mutex<State>) -> (u16, Value) {
             (201, comment)
         }
         ["PATCH", "repos", "octo", "web", "issues", "comments", id] => {
-            let found = state.comments.iter_mut().find(|comment| comment["id"].to_string() == *id);
+            let id: u64 = id.parse().expect("a number");
+            let found = state.comments.iter_mut().find(|comment| comment["id"] == id);
             let comment = found.unwrap_or_else(|| panic!("no comment {id}"));
             comment["body"] = request.body["body"].clone();
             (200, comment.clone())
@@ -359,7 +360,7 @@ fn a_plan_has_one_comment_however_often_it_is_made() {
     let (github, sandbox) = (GitHub::start(), sandbox());
     let other = |number: usize| {
         // Some of them look as if they were ours.
-        let body = if number % 2 == 0 { "<!-- landfall plan x x -->" } else { "hello" };
+        let body = if number.is_multiple_of(2) { "<!-- landfall plan x x -->" } else { "hello" };
         json!({ "id": number, "body": body, "author_association": "NONE", "user": { "type": "User" } })
     };
     github.add_comments((0..130).map(other));
