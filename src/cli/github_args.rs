@@ -51,8 +51,7 @@ impl GithubArgs {
             let out: Box<dyn std::io::Write + Send> =
                 if to_stdout { Box::new(std::io::stdout()) } else { Box::new(std::io::stderr()) };
             let workspace = context.as_ref().and_then(|context| context.workspace.clone());
-            let folders = Folders { current: std::env::current_dir().unwrap_or_default(), workspace };
-            sinks = sinks.with("the annotations", Annotations::new(out, folders));
+            sinks = sinks.with("the annotations", Annotations::new(out, folders(workspace)));
         }
         if let Some(path) = context.as_ref().and_then(|context| context.output.clone()) {
             sinks = sinks
@@ -81,20 +80,27 @@ impl GithubArgs {
         events: &Emitter,
         interrupt: &CancellationToken,
     ) -> UnboundedReceiver<Record> {
-        let asked = Asked {
-            deployment: given(&self.github_deployment),
-            environment_url: given(&self.environment_url),
-            comment: self.comment,
-            config: config.map(|path| path.display().to_string()).unwrap_or_default(),
-        };
-        if asked.deployment.is_none() && !asked.comment {
+        let deployment = given(&self.github_deployment);
+        if deployment.is_none() && !self.comment {
             return receiver;
         }
         let Some(context) = environment.github() else {
             events.warn("this is no job of GitHub Actions: there is no deployment and no comment", None);
             return receiver;
         };
+        let config = config.map(|path| path.display().to_string()).unwrap_or_default();
+        let asked = Asked {
+            deployment,
+            environment_url: given(&self.environment_url),
+            comment: self.comment,
+            // Steps in different folders may each have a `landfall.yml`.
+            config: folders(context.workspace.clone()).in_repository(&config).unwrap_or(config),
+        };
         events.mask(context.token.clone());
         relay(receiver, asked, context, interrupt.clone())
     }
+}
+
+fn folders(workspace: Option<PathBuf>) -> Folders {
+    Folders { current: std::env::current_dir().unwrap_or_default(), workspace }
 }

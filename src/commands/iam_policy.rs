@@ -11,7 +11,7 @@ use crate::iam_policy::{
 };
 use crate::lookup::Account;
 use crate::service_definition::ServiceDefinition;
-use crate::task_definition::{TaskDefinition, from_file};
+use crate::task_definition::{TaskDefinition, from_file, verbatim_from_file};
 
 /// What is asked of `landfall iam-policy`.
 pub struct IamPolicyJob {
@@ -172,8 +172,19 @@ async fn read(
             known.attributes = Some(live.document);
         }
     }
-    if let TaskDefinitionSource::File(path) = &service.task_definition {
-        known.definition = Some(from_file(path, &config.expressions, lookups).await?.content);
+    match &service.task_definition {
+        TaskDefinitionSource::File(path) => {
+            known.definition = Some(from_file(path, &config.expressions, lookups).await?.content);
+        }
+        TaskDefinitionSource::Verbatim { path, keep } => {
+            known.definition = Some(verbatim_from_file(path, keep)?.content);
+        }
+        TaskDefinitionSource::Revision(name) => {
+            if let Some(aws) = aws {
+                known.definition = aws.describe_task_definition(name).await?.map(|(_, found)| found);
+            }
+        }
+        TaskDefinitionSource::Live => {}
     }
     if let Some(path) = &service.service_definition {
         let file = ServiceDefinition::from_file(path, &config.expressions, lookups).await?;

@@ -41,6 +41,10 @@ impl Stage {
             .post(self.sandbox.endpoint())
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}"))
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/ecs/aws4_request, SignedHeaders=host, Signature=0",
+            )
             .body(input.to_string())
             .send()
             .await
@@ -173,7 +177,7 @@ async fn render_steps_are_chained_and_deployed_as_the_official_actions_do() {
             ("log-configuration-log-driver", "awslogs"),
             (
                 "log-configuration-options",
-                "awslogs-group=/ecs/web\nawslogs-region=us-east-1\nawslogs-stream-prefix=web",
+                "awslogs-create-group=true\nawslogs-group=/ecs/web\nawslogs-region=us-east-1\nawslogs-stream-prefix=web",
             ),
         ])
         .await

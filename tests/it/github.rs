@@ -174,7 +174,8 @@ fn answer(request: &Request, state: &Mutex<State>) -> (u16, Value) {
             (201, comment)
         }
         ["PATCH", "repos", "octo", "web", "issues", "comments", id] => {
-            let found = state.comments.iter_mut().find(|comment| comment["id"].to_string() == *id);
+            let id: u64 = id.parse().expect("a number");
+            let found = state.comments.iter_mut().find(|comment| comment["id"] == id);
             let comment = found.unwrap_or_else(|| panic!("no comment {id}"));
             comment["body"] = request.body["body"].clone();
             (200, comment.clone())
@@ -359,7 +360,7 @@ fn a_plan_has_one_comment_however_often_it_is_made() {
     let (github, sandbox) = (GitHub::start(), sandbox());
     let other = |number: usize| {
         // Some of them look as if they were ours.
-        let body = if number % 2 == 0 { "<!-- landfall plan x x -->" } else { "hello" };
+        let body = if number.is_multiple_of(2) { "<!-- landfall plan x x -->" } else { "hello" };
         json!({ "id": number, "body": body, "author_association": "NONE", "user": { "type": "User" } })
     };
     github.add_comments((0..130).map(other));
@@ -380,12 +381,10 @@ fn a_plan_has_one_comment_however_often_it_is_made() {
     let job = dry_run(&[]);
     assert_eq!(github.comments().len(), 131, "it is updated");
     assert!(job.read("summary.md").starts_with("### Landfall plan"));
-    // Another choice of services, or another place, has a comment of its own.
-    let elsewhere = root().join("examples/hello/../hello/landfall.yml");
-    let config = elsewhere.to_str().expect("UTF-8");
-    let job = Job::of_pull_request(&github.url);
-    let args = ["deploy", "--config", config, "--output", "json", "--dry-run", "--comment"];
-    job.landfall(&args).envs(&sandbox.variables).run().expect_code(0);
+    // Another configuration has a comment of its own: this one has another name in its repository.
+    let mut job = Job::of_pull_request(&github.url);
+    job.set("GITHUB_WORKSPACE", root().join("examples").to_str().expect("UTF-8"));
+    deploy(&job, &sandbox, &["--dry-run", "--comment"]).run().expect_code(0);
     assert_eq!(github.comments().len(), 132);
     // A deployment is none of a plan's business.
     let before = github.requests().len();

@@ -107,9 +107,11 @@ impl Login {
         let means = Means { config: config.clone(), calls: calls.clone(), masks: self.0.masks.clone() };
         let renewed = Renewed { login: self.clone(), means };
         renewed.credentials().await?;
-        let cache = IdentityCache::lazy().buffer_time(AHEAD).time_source(self.0.clock.clone()).build();
+        let cache = IdentityCache::lazy().buffer_time(AHEAD).build();
         let provider = SharedCredentialsProvider::new(renewed);
-        Ok(config.into_builder().identity_cache(cache).credentials_provider(provider).build())
+        let config = config.into_builder().identity_cache(cache).credentials_provider(provider);
+        // The cache goes by the clock of the client that asks it.
+        Ok(config.time_source(self.0.clock.clone()).build())
     }
 }
 

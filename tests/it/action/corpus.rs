@@ -338,4 +338,4 @@ async fn the_same_revision_is_registered() {
 }
 
 /// Checks of what a workflow's own account has.
-const SKIPPED: &str = "";
+const SKIPPED: &str = "log-driver log-groups-exist parameters-exist secrets-exist env-files-exist env-file-rules execution-role-env-files execution-role-secrets";
