@@ -16,7 +16,7 @@ use crate::aws::{Aws, Watching};
 use crate::config::{Config, OnConflict, ServiceConfig};
 use crate::emit::{Emitter, StepTimer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, PreflightSummary, Step, Verdict};
+use crate::event::{Event, PlanDetails, PreflightSummary, Step, Verdict};
 use crate::image::Registries;
 use crate::logins::Workbench;
 use crate::plan::{Action, Plan, Revision, Snapshot, draft, plan};
@@ -155,17 +155,25 @@ async fn prepare<'a>(
         prepared = look().await?;
         plan = make_plan(config, &prepared.snapshot)?;
     }
+    let definition_file = config.task_definition.path().map(|path| path.display().to_string());
     events.emit(Event::Planned {
         ecs_service: prepared.snapshot.live.name.clone(),
         current_task_definition: Some(prepared.snapshot.live.task_definition.clone()),
         changes: plan.changes.clone(),
         variables: plan.variables.clone(),
-        details: Some(Box::new(plan.details.clone())),
+        details: Some(Box::new(PlanDetails { definition_file, ..plan.details.clone() })),
         api_calls: context.aws.calls.counts().values().sum(),
     });
     step.finish();
     prepared.tell_what_is_there(&events);
     Ok(Deployment { context: context.clone(), config, watching, events, prepared, plan, board })
+}
+
+/// What writing tags takes where the account asks for it.
+const TAG_RESOURCE: &str = "ecs:TagResource";
+
+fn is_about_tags(error: &Error) -> bool {
+    error.kind() == ErrorKind::Aws && error.full_message().contains(TAG_RESOURCE)
 }
 
 /// Between two looks at a deployment that is waited for.
@@ -250,7 +258,7 @@ impl Deployment<'_> {
             Revision::Existing(arn) => arn.clone(),
             Revision::Register => {
                 let step = StepTimer::start(&self.events, Step::RegisterTaskDefinition);
-                let arn = self.context.aws.register_task_definition(&self.plan.definition).await?;
+                let arn = self.register_tagged().await?;
                 self.events.emit(Event::TaskDefinitionRegistered { arn: arn.clone() });
                 step.finish();
                 arn
@@ -259,6 +267,24 @@ impl Deployment<'_> {
         let store = self.context.config.env_store.as_ref();
         keep_env_files(&self.prepared, store, self.context.aws, &self.events).await?;
         Ok((self, arn))
+    }
+
+    /// Registers the revision with tags that say where it comes from. They need a permission of their own where the
+    /// account asks for it (`tagResourceAuthorization`), and a deployment is not refused for want of them.
+    async fn register_tagged(&self) -> Result<String> {
+        let (aws, plain) = (self.context.aws, &self.plan.definition);
+        let tagged = plain.clone().tagged(&self.context.config.origin);
+        match aws.register_task_definition(&tagged).await {
+            Err(error) if tagged != *plain && is_about_tags(&error) => {
+                let message = format!(
+                    "the revision of {} gets no tags that say where it comes from: the caller may not {TAG_RESOURCE}",
+                    plain.family()
+                );
+                self.events.warn(message, Some("allow it for task definitions; nothing else needs it"));
+                aws.register_task_definition(plain).await
+            }
+            answer => answer,
+        }
     }
 
     /// Updates the service and follows the deployment to a verdict.

@@ -35,6 +35,11 @@ impl Masks {
     pub fn new(hide: impl Fn(&Secret) + Send + Sync + 'static) -> Self {
         Self(Arc::new(hide))
     }
+
+    /// Has one value hidden.
+    pub fn hide(&self, value: &Secret) {
+        (self.0)(value);
+    }
 }
 
 impl std::fmt::Debug for Masks {

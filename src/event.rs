@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod logs;
+mod origin;
 mod outcome;
 mod parts;
 mod plan;
@@ -19,6 +20,7 @@ mod probe;
 mod variables;
 
 pub use logs::{ContainerLogs, LogLine};
+pub use origin::Origin;
 pub use outcome::{
     BlobReport, ErrorReport, FailureClass, Finding, ImageReport, RollbackBy, RunReport, ServiceReport,
     Verdict, ZeroDowntime, ZeroDowntimeVerdict,
@@ -56,6 +58,8 @@ pub struct Record {
 pub enum Event {
     /// Always the first event.
     RunStarted(RunStarted),
+    /// Where the run comes from; absent where nothing is known of it.
+    Origin(Origin),
     /// Something worth knowing that does not stop the run.
     Warning {
         /// What is odd, on which resource.

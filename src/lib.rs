@@ -9,6 +9,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`cli`] | flags, `LANDFALL_*` and the process environment: the only place that knows them |
+//! | [`codebuild`] | what CodeBuild and CodePipeline know and want: build variables, files, test reports |
 //! | [`commands`] | one file a verb: wires parts together, decides nothing |
 //! | [`config`] | file + environment + flags become a typed, validated configuration |
 //! | [`deploy`] | the run, told in one readable function |
@@ -22,6 +23,7 @@
 //! | [`envfile`] | `.env` as ECS reads it; content-keyed storage in S3 |
 //! | [`init`] | configuration from a live service, from ecspresso, from a workflow: pure |
 //! | [`github`] | what only GitHub Actions knows |
+//! | [`iam_policy`] | the least policy that a configuration needs, and the trust policy of its role: pure |
 //! | [`task_definition`] | the JSON document: load, edit, compare |
 //! | [`service_definition`] | a service's attributes as a file, and what UpdateService would change |
 //! | [`roll_out`] | from the update of a service to a verdict, and putting it back |
@@ -38,6 +40,7 @@
 
 pub mod aws;
 pub mod cli;
+pub mod codebuild;
 pub mod commands;
 pub mod config;
 pub mod deploy;
@@ -46,6 +49,7 @@ pub mod envfile;
 pub mod error;
 pub mod event;
 pub mod github;
+pub mod iam_policy;
 pub mod image;
 pub mod init;
 pub mod logins;

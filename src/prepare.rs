@@ -18,9 +18,13 @@ use crate::lookup::{Account, Expressions};
 use crate::plan::{EnvFileFacts, ImageFacts, Prices, Snapshot, TargetGroupTimes, check_platform};
 use crate::service_definition::ServiceDefinition;
 use crate::targets::{Target, create_missing, look, open_options};
-use crate::task_definition::{Loaded, TaskDefinition, from_file};
+use crate::task_definition::{Loaded, TaskDefinition};
 
+mod definition;
 mod env_files;
+
+pub(crate) use definition::definition_file;
+use definition::named_revision;
 
 use env_files::{EnvFiles, read_env_files};
 pub use env_files::{
@@ -54,18 +58,20 @@ impl Prepared {
         events: &Emitter,
     ) -> Result<Self> {
         // Local files first: what is wrong in them needs no network to be found.
-        let from_file = match &service.task_definition {
-            TaskDefinitionSource::File(path) => {
-                let loaded = from_file(path, &config.expressions, &Account::of(aws)).await?;
-                Some(told(path, loaded, events))
-            }
-            TaskDefinitionSource::Live => None,
+        let from_file = definition_file(service, &config.expressions, &Account::of(aws)).await?;
+        let from_file = match (from_file, service.task_definition.path()) {
+            (Some(loaded), Some(path)) => Some(told(path, loaded, events)),
+            (loaded, _) => loaded.map(|loaded| loaded.content),
         };
         let service_definition = match &service.service_definition {
             Some(path) => {
                 Some(service_definition(service, path, &config.expressions, &Account::of(aws), events).await?)
             }
             None => None,
+        };
+        let service_definition = match service_definition {
+            None if service.attributes.is_empty() => None,
+            file => Some(file.unwrap_or_default().with(&service.attributes)),
         };
         let prices = match &config.prices {
             Some(path) => Prices::from_file(path)?,
@@ -280,6 +286,13 @@ async fn live_state(
             let family = family.unwrap_or_default();
             let ((live, definition, groups), latest) = tokio::try_join!(live, newest_of(family))?;
             (live, definition, groups, base, latest)
+        }
+        None if matches!(service.task_definition, TaskDefinitionSource::Revision(_)) => {
+            let named = named_revision(&service.task_definition, aws);
+            let ((live, definition, groups), named) = tokio::try_join!(live, named)?;
+            // Where nothing is edited, that revision itself is deployed, whichever is the newest of its family.
+            let base = named.as_ref().map_or_else(|| definition.clone(), |(_, base)| base.clone());
+            (live, definition, groups, base, named)
         }
         None => {
             let (live, definition, groups) = live.await?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::error::exit_code;
-use crate::event::{ErrorReport, Event, Record, RunReport, RunStarted, Step, Verdict};
+use crate::event::{ErrorReport, Event, Origin, Record, RunReport, RunStarted, Step, Verdict};
 
 mod native;
 mod push;
@@ -23,6 +23,8 @@ pub use timeline::Timeline;
 pub struct RunState {
     /// The first event's fields.
     pub run: Option<RunStarted>,
+    /// Where the run comes from, as far as that is known.
+    pub origin: Option<Origin>,
     /// When the first event happened.
     pub started_at: Option<Timestamp>,
     /// When the newest event happened.
@@ -72,6 +74,7 @@ impl RunState {
                 self.services = run.services.iter().map(|name| ServiceState::new(name)).collect();
                 self.run = Some(run.clone());
             }
+            Event::Origin(origin) => self.origin = Some(origin.clone()),
             Event::Warning { message, .. } => self.warnings.push(message.clone()),
             Event::ApiCalls { counts } => self.api_calls = counts.clone(),
             Event::RunFailed { error } => {
@@ -186,6 +189,7 @@ impl RunState {
             api_calls: self.api_calls.clone(),
             services: self.services.iter().map(|service| service.report.clone()).collect(),
             error: self.error.clone(),
+            origin: self.origin.clone(),
         }
     }
 }

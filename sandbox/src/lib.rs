@@ -9,7 +9,8 @@
 //! for the same seed. In it, `task_definitions` keeps documents as they come, `services` holds what
 //! CreateService and UpdateService set, `tasks` is the lifecycle of a task and the ways in which it
 //! fails, `logs` is what containers write, `load_balancing` is target groups and the health of targets, `images` is repositories and
-//! manifests, `network` is a VPC, `identity` is roles and what they may do, `values` is what is looked up by name,
+//! manifests, `network` is a VPC, `identity` is roles and what they may do, `policies` what a principal's own
+//! policy lets through, `sessions` who may assume which role, `values` is what is looked up by name,
 //! `file_systems` is EFS, and `rolling_update` is the passing of time: the service scheduler, the circuit
 //! breaker and the measurement of what really happened. `server` puts a world on HTTP (AWS JSON,
 //! AWS Query, REST, the registry protocol, S3), lets virtual time follow real time, and keeps a journal
@@ -30,9 +31,12 @@
 //! - Subnets, security groups, roles, secrets and file systems can be looked up; a rollout takes those that it is
 //!   given as they are. There are two public subnets, `subnet-0a` and `subnet-0b`, and the security group `sg-0a`
 //!   from the start. What a seeded task definition names (roles, secrets, parameters, file systems) comes with it.
-//! - No policy is evaluated. In a simulation everything is allowed but what [`Options`], [`Sandbox::deny_action`],
-//!   [`Sandbox::deny`] and [`Sandbox::withhold`] take away, and these rules are told by simulations alone. Policies of
-//!   buckets, secrets, repositories, keys and VPC endpoints can be read, and change nothing.
+//! - Who has no policy by [`Sandbox::put_policy`] may do everything. In a simulation everything is allowed but what
+//!   [`Options`], [`Sandbox::deny_action`], [`Sandbox::deny`] and [`Sandbox::withhold`] take away, and the rules of the
+//!   last two are told by simulations alone. Policies of buckets, secrets, repositories, keys and VPC endpoints can be
+//!   read, and change nothing.
+//! - Whoever assumed a role last is the caller of everything that comes after it. The signatures of tokens are not
+//!   checked, and nothing ends with a session.
 //! - A `SecureString` cannot be decrypted, and GetParameters has neither versions nor labels.
 //!
 //! "Facts" in comments are this project's collected facts about AWS, by section.

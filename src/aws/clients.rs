@@ -17,6 +17,7 @@ use super::account::Caller;
 use super::calls::CallCounter;
 use super::elb::DescribedTargetGroups;
 use super::error::aws_error;
+use super::login::Login;
 use super::signed::Signed;
 use crate::emit::Emitter;
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ pub struct AwsSettings {
     pub told: Option<Emitter>,
     /// What carries requests, in place of the SDK's own HTTP client: a stand-in of AWS in the same process.
     pub http: Option<SharedHttpClient>,
+    /// A role to assume; not with an endpoint that has credentials of its own.
+    pub login: Option<Login>,
 }
 
 /// An endpoint and the credentials that it takes.
@@ -115,7 +118,10 @@ impl Aws {
                 "static endpoint",
             ));
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let Some(login) = settings.login.filter(|_| settings.endpoint.is_none()) {
+            config = login.over(config, &calls).await?;
+        }
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(settings.s3_path_style || settings.endpoint.is_some())
             .interceptor(calls.clone())

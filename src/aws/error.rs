@@ -34,10 +34,17 @@ where
         _ => ErrorKind::Aws,
     };
     let result = Error::new(kind, format!("{action} on {resource}: {text}"));
-    match hint(action, &code, &text) {
+    // A login that failed in the middle of a run says itself what to do.
+    let of_login = ours(&error).and_then(Error::hint_text).map(str::to_owned);
+    match of_login.or_else(|| hint(action, &code, &text)) {
         Some(hint) => result.hint(hint),
         None => result,
     }
+}
+
+/// The first error of ours among the sources.
+fn ours<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// The messages of an error and its sources, each once.

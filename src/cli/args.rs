@@ -3,11 +3,18 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use landfall_envfile::Policy;
 
+use super::attribute_args::AttributeArgs;
+use super::codebuild_args::CodeBuildArgs;
 use super::env_args::{EnvArgs, EnvFilesArgs, PruneArgs};
+use super::github_args::GithubArgs;
+use super::iam_policy_args::IamPolicyArgs;
 use super::init_args::InitArgs;
+use super::login_args::LoginArgs;
 use super::logs_args::LogsArgs;
+use super::origin::OriginArgs;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::{PushArgs, PushCommandArgs};
 use super::rollout_args::RolloutArgs;
@@ -52,12 +59,21 @@ pub struct Global {
     /// Write the run as an HTML page into a file when it ends: verdict, timeline, findings, plan
     #[arg(long, global = true, env = "LANDFALL_REPORT", value_name = "FILE", value_parser = path)]
     pub report: Option<PathBuf>,
+    /// Files for CodeBuild and CodePipeline
+    #[command(flatten)]
+    pub codebuild: CodeBuildArgs,
     /// Tell each call of AWS; twice: with its request id
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// No colours
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// Logging in to AWS
+    #[command(flatten)]
+    pub login: LoginArgs,
+    /// What GitHub is told
+    #[command(flatten)]
+    pub github: GithubArgs,
 }
 
 /// The verbs.
@@ -90,6 +106,16 @@ pub enum Command {
     Logs(LogsArgs),
     /// Write landfall.yml and definitions from a live service, from ecspresso's configuration or from a workflow
     Init(InitArgs),
+    /// Print the least IAM policy for a deployment, or the trust policy of its role
+    IamPolicy(Box<IamPolicyArgs>),
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// For which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Manpage(ManpageArgs),
     /// Show a recorded run again
     Replay {
         /// What `--record` wrote
@@ -97,6 +123,9 @@ pub enum Command {
     },
     /// Run the embedded stand-in of AWS in the foreground
     Sandbox(SandboxArgs),
+    /// Do what the inputs of the GitHub action ask for
+    #[command(hide = true)]
+    Action,
     /// Print a JSON Schema
     Schema {
         /// Of what
@@ -116,6 +145,14 @@ pub struct ExplainArgs {
     /// Write the page on all checks into this file (docs/preflight.md)
     #[arg(long, hide = true, value_name = "FILE", conflicts_with = "code", value_parser = path)]
     pub checks: Option<PathBuf>,
+}
+
+/// `landfall manpage`
+#[derive(Debug, Args)]
+pub struct ManpageArgs {
+    /// Write a page for each command into this folder [default: print that of landfall]
+    #[arg(long, value_name = "DIR", value_parser = path)]
+    pub out: Option<PathBuf>,
 }
 
 /// What `landfall schema` can print.
@@ -150,9 +187,15 @@ pub struct DeployArgs {
     /// What to change, without or on top of a configuration file
     #[command(flatten)]
     pub service: ServiceArgs,
+    /// Which revision it gets, and its attributes
+    #[command(flatten)]
+    pub attributes: AttributeArgs,
     /// How images are pushed
     #[command(flatten)]
     pub push: PushArgs,
+    /// Where the run comes from
+    #[command(flatten)]
+    pub origin: OriginArgs,
     /// When the rollout is over
     #[command(flatten)]
     pub rollout: RolloutArgs,
@@ -217,14 +260,14 @@ impl DeployArgs {
     /// What the flags say over the file.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name.
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) for a variable without a name, and as the parts have it.
     pub fn overrides(&self, global: &Global) -> Result<Overrides> {
         let known = Overrides {
             push: self.push.overrides()?,
             prices: given_path(&self.prices),
             ..self.service.over(&self.services, global)?
         };
-        Ok(self.preflight.over(self.rollout.over(known)))
+        self.attributes.over(self.preflight.over(self.rollout.over(known)))
     }
 }
 

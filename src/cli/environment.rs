@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use crate::aws::Login;
 use crate::image::{Cache, DockerOptions, Logins};
 use crate::logins::Workbench;
 use crate::report::Terminal;
@@ -14,6 +15,8 @@ use crate::report::Terminal;
 pub struct Environment {
     /// Name to value.
     pub variables: HashMap<String, String>,
+    /// How to log in to AWS, where a role is to be assumed: one login for the whole run.
+    pub login: Option<Login>,
 }
 
 impl Environment {
@@ -23,7 +26,7 @@ impl Environment {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self { variables }
+        Self { variables, login: None }
     }
 
     /// A variable that is set and not empty.
@@ -86,6 +89,11 @@ impl Environment {
         self.get("GITHUB_ACTIONS").is_some()
     }
 
+    /// The run of a workflow that this is a step of.
+    pub fn github(&self) -> Option<crate::github::Context> {
+        self.is_github_actions().then(|| crate::github::Context::read(|name| self.get(name)))
+    }
+
     /// Whether the locale's character set is UTF-8; a CI log is, whatever its locale says.
     fn speaks_utf8(&self) -> bool {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| self.get(name));
@@ -108,6 +116,12 @@ impl Environment {
     }
 }
 
+/// Whether a variable is set to nothing.
+#[allow(clippy::disallowed_methods, reason = "this is the place that may")]
+pub(super) fn is_empty_variable(name: &std::ffi::OsStr) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
 /// Rows and columns of the terminal that standard error leads to.
 fn console_size() -> Option<(u16, u16)> {
     console::Term::stderr().size_checked()
@@ -120,7 +134,7 @@ mod tests {
     fn workbench(variables: &[(&str, &str)]) -> Workbench {
         let variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Environment { variables }.workbench(false)
+        Environment { variables, login: None }.workbench(false)
     }
 
     #[test]

@@ -3,21 +3,24 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::CommandFactory;
 
-use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given};
+use super::action::action;
+use super::args::{Cli, Command, DeployArgs, ExplainArgs, Global, SandboxArgs, SchemaOf, given, given_path};
 use super::env_args::{EnvCheckArgs, EnvCommand, EnvDiffArgs, EnvPullArgs, EnvPushArgs, PruneArgs};
 use super::environment::Environment;
+use super::iam_policy_args::{IamPolicyArgs, region};
 use super::init_args::InitArgs;
 use super::interrupt::on_signal;
 use super::logs_args::LogsArgs;
+use super::parse::parse;
 use super::plan_args::{DiffArgs, RenderArgs};
 use super::push_args::PushCommandArgs;
 use super::service_args::{ContinueActionArg, ContinueArgs, RollbackArgs, StatusArgs};
 use super::verify_args::VerifyArgs;
 use super::wiring::{
-    aws_settings, config_file, configuration, configured, open_sinks, print, report_error, reported, sinks,
-    sinks_with,
+    aws_settings, config_file, configuration, configured, masks, note, open_sinks, print, report_error,
+    reported, sinks, sinks_with,
 };
 use crate::aws::{AwsSettings, HookAction};
 use crate::commands;
@@ -28,7 +31,7 @@ use crate::state::RunState;
 
 /// Reads the command line, does what it says, and gives the process's exit code.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are printed by clap too, on standard output and with success.
@@ -36,14 +39,17 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let environment = Environment::read();
+    let environment = environment_of(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report_error(&Error::internal("cannot start the async runtime").source(error)),
     };
     let code = runtime.block_on(async {
         match &cli.command {
-            Command::Deploy(args) => deploy(args, &cli.global, &environment).await,
+            Command::Deploy(args) => {
+                deploy(args, &cli.global, &environment, &[]).await.map(|state| state.exit_code())
+            }
+            Command::Action => action(&environment).await,
             Command::Push(args) => push(args, &cli.global, &environment).await,
             Command::Env(args) => match &args.command {
                 EnvCommand::Check(args) => env_check(args, &cli.global, &environment).await,
@@ -61,9 +67,14 @@ pub fn run() -> ExitCode {
             Command::Continue(args) => continue_paused(args, &cli.global, &environment).await,
             Command::Logs(args) => logs(args, &cli.global, &environment).await,
             Command::Init(args) => init(args, &cli.global, &environment).await,
+            Command::IamPolicy(args) => iam_policy(args, &cli.global, &environment).await,
             Command::Replay { file } => replay_file(file, &cli.global, &environment),
             Command::Sandbox(args) => sandbox(args, &cli.global, &environment).await,
             Command::Schema { of } => schema(*of),
+            Command::Completions { shell } => {
+                print(&commands::completions(Cli::command(), *shell)).map(|()| 0)
+            }
+            Command::Manpage(args) => manpage(given_path(&args.out).as_deref()),
         }
     });
     // Blocking work that an interrupt has left behind must not hold the exit up.
@@ -74,18 +85,33 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -> Result<u8> {
+/// The process environment, with what the flags say of it.
+pub(super) fn environment_of(global: &Global) -> Environment {
+    let mut environment = Environment::read();
+    environment.login = global.login.login(&environment, masks(&environment));
+    environment
+}
+
+/// `notes` are what the caller has to tell beforehand.
+pub(super) async fn deploy(
+    args: &DeployArgs,
+    global: &Global,
+    environment: &Environment,
+    notes: &[String],
+) -> Result<RunState> {
     let state = reported(sinks(global, environment)?, global, environment, async |events, interrupt| {
+        notes.iter().for_each(|note| events.warn(note, None));
         let overrides = args.overrides(global)?;
+        let mut config = match args.sandbox {
+            None => configuration(global, &overrides, environment, Need::Everything).await?,
+            Some(_) => {
+                let reach = Reach { aws: None, need: Need::Everything };
+                read_config(config_file(global).as_deref(), &overrides, &environment.variables, reach).await?
+            }
+        };
+        config.origin = args.origin.origin(environment);
         let request = commands::DeployRequest {
-            config: match args.sandbox {
-                None => configuration(global, &overrides, environment, Need::Everything).await?,
-                Some(_) => {
-                    let reach = Reach { aws: None, need: Need::Everything };
-                    read_config(config_file(global).as_deref(), &overrides, &environment.variables, reach)
-                        .await?
-                }
-            },
+            config,
             aws: aws_settings(environment),
             workbench: environment.workbench(args.push.no_cache),
             dry_run: args.dry_run,
@@ -94,7 +120,7 @@ async fn deploy(args: &DeployArgs, global: &Global, environment: &Environment) -
         };
         commands::deploy(request, events, interrupt).await
     });
-    Ok(state.await?.exit_code())
+    state.await
 }
 
 async fn verify(args: &VerifyArgs, global: &Global, environment: &Environment) -> Result<u8> {
@@ -319,6 +345,50 @@ async fn prune(args: &PruneArgs, global: &Global, environment: &Environment) -> 
     Ok(state.await?.exit_code())
 }
 
+/// Standard output is for the policy alone.
+async fn iam_policy(args: &IamPolicyArgs, global: &Global, environment: &Environment) -> Result<u8> {
+    let account = args.account()?;
+    let has_config = config_file(global).is_some() || args.service.service.is_some();
+    let config = match (args.trust, &account) {
+        (Some(_), Some(_)) => None,
+        (Some(_), None) if !has_config => None,
+        _ => {
+            let overrides = args.overrides(global)?;
+            Some(configuration(global, &overrides, environment, Need::Everything).await?)
+        }
+    };
+    let printed = match (args.trust, config) {
+        (None, Some(config)) => {
+            let region = region(&config.region, environment).ok_or_else(|| {
+                Error::usage("no AWS Region is configured")
+                    .hint("Set `region:` in landfall.yml, --region or AWS_REGION.")
+            })?;
+            let job = commands::IamPolicyJob {
+                config,
+                aws: aws_settings(environment),
+                region,
+                account,
+                execution_role: args.execution_role,
+                checks: !args.no_checks,
+                resolve: args.resolve,
+            };
+            commands::iam_policy(job).await?
+        }
+        (_, config) => {
+            let of_config = config.and_then(|config| crate::iam_policy::account_of(&config, &[]));
+            let account = account.or(of_config).ok_or_else(|| {
+                Error::usage("the account of the role is not known").hint("Give it: --account 123456789012.")
+            })?;
+            commands::trust(&args.trust(account, global, environment)?)
+        }
+    };
+    let text = serde_json::to_string_pretty(&printed.document)
+        .map_err(|error| Error::internal("cannot write the policy").source(error))?;
+    print(&format!("{text}\n"))?;
+    printed.notes.iter().for_each(|text| note(text));
+    Ok(0)
+}
+
 fn replay_file(file: &Path, global: &Global, environment: &Environment) -> Result<u8> {
     let records = replay::read(file)?;
     let state: RunState = replay::run(&records, sinks(global, environment)?);
@@ -386,6 +456,14 @@ async fn init(args: &InitArgs, global: &Global, environment: &Environment) -> Re
     };
     let job = commands::InitJob { from, out: args.out.clone(), force: args.force };
     print(&commands::init(job, global.output.unwrap_or(Format::Plain)).await?)?;
+    Ok(0)
+}
+
+fn manpage(out: Option<&Path>) -> Result<u8> {
+    match out {
+        Some(folder) => commands::write_manpages(Cli::command(), folder)?,
+        None => print(&commands::manpage(Cli::command())?)?,
+    }
     Ok(0)
 }
 

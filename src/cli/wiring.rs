@@ -18,6 +18,7 @@ use crate::error::{Error, Result, exit_code};
 use crate::event::Event;
 use crate::github::mask_commands;
 use crate::report::{Format, HtmlReport, Sinks, Streams, choose, drive};
+use crate::secret::Secret;
 use crate::state::RunState;
 
 /// Does what emits events, with the reporters at their other end, and gives what the run came to.
@@ -29,8 +30,9 @@ pub(super) async fn reported(
 ) -> Result<RunState> {
     let (events, receiver) = Emitter::channel();
     let events = events.with_masks(masks(environment)).with_verbosity(global.verbose);
-    let reporting = tokio::spawn(drive(receiver, sinks));
     let interrupt = on_signal();
+    let receiver = global.github.relay(receiver, config_file(global), environment, &events, &interrupt);
+    let reporting = tokio::spawn(drive(receiver, sinks));
     if let Err(error) = work(&events, &interrupt).await {
         events.emit(Event::RunFailed { error: (&error).into() });
     }
@@ -60,7 +62,8 @@ pub(super) async fn configuration(
 }
 
 pub(super) fn aws_settings(environment: &Environment) -> AwsSettings {
-    commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint())
+    let settings = commands::aws_settings(environment.has_s3_endpoint(), environment.registry_endpoint());
+    AwsSettings { login: environment.login.clone(), ..settings }
 }
 
 /// The configuration file: the one that is named, or `landfall.yml` where there is one.
@@ -91,15 +94,18 @@ pub(super) fn open_sinks(
     let streams = Streams { stdout, stderr: Box::new(std::io::stderr()), live: ProgressDrawTarget::stderr() };
     let record = global.record.as_deref().filter(|path| !path.as_os_str().is_empty());
     let sinks = Sinks::open(format, &terminal, streams, record)?;
-    Ok(match given_path(&global.report) {
+    let sinks = match given_path(&global.report) {
         Some(path) => sinks.with(format!("the report {}", path.display()), HtmlReport::new(&path)),
         None => sinks,
-    })
+    };
+    let sinks = global.codebuild.add_to(sinks)?;
+    let to_stdout = to_stdout && format == Format::Github;
+    Ok(global.github.sinks(sinks, environment, given_path(&global.report), to_stdout))
 }
 
 /// In GitHub Actions, values are hidden from the log before anything is told (design 8). The commands go to standard
 /// error, which the runner reads too: standard output may be data that a later step reads.
-fn masks(environment: &Environment) -> Option<Masks> {
+pub(super) fn masks(environment: &Environment) -> Option<Masks> {
     environment.is_github_actions().then(|| {
         Masks::new(|value| {
             use std::io::Write;
@@ -108,6 +114,13 @@ fn masks(environment: &Environment) -> Option<Masks> {
             let _ = std::io::stderr().write_all(commands.as_bytes());
         })
     })
+}
+
+/// Hides values from the log at once, where no run is there yet that would.
+pub(super) fn hide(environment: &Environment, values: &[Secret]) {
+    if let Some(masks) = masks(environment) {
+        values.iter().for_each(|value| masks.hide(value));
+    }
 }
 
 /// Writes data to standard output. A reader that has gone is no error.
@@ -119,6 +132,12 @@ pub(super) fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Tells people something beside the data on standard output.
+pub(super) fn note(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(format!("note: {text}\n").as_bytes());
 }
 
 /// Tells an error that no reporter was there for.

@@ -68,6 +68,9 @@ pub async fn deploy(
         detailed_exitcode: request.detailed_exitcode,
         sandbox: request.sandbox.map(|(scenario, _)| scenario),
     }));
+    if !request.config.origin.is_unknown() {
+        events.emit(Event::Origin(request.config.origin.clone()));
+    }
     if sandbox.is_some() {
         leave_probes_out(&mut request.config, events);
     }

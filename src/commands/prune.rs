@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::env::{check_cluster, counted, started, store_of, unless_interrupted};
 use crate::aws::{Aws, AwsSettings, StoredObject};
-use crate::config::{Config, EnvStore, ServiceConfig, TaskDefinitionSource};
+use crate::config::{Config, EnvStore, ServiceConfig};
 use crate::emit::Emitter;
 use crate::envfile::{folder, parse_arn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, RunStarted, Verdict};
 use crate::lookup::Account;
-use crate::task_definition::from_file;
+use crate::prepare::definition_file;
 
 /// How many calls are under way at once: DescribeTaskDefinition refills 20 a second (facts 7.1).
 const AT_ONCE: usize = 8;
@@ -142,9 +142,9 @@ impl<'a> Pruning<'a> {
         revisions.retain(|arn| !arn.is_empty());
         let mut families: BTreeSet<String> =
             revisions.iter().filter_map(|arn| family(arn)).map(str::to_owned).collect();
-        if let TaskDefinitionSource::File(path) = &service.task_definition {
-            let definition =
-                from_file(path, &self.job.config.expressions, &Account::of(self.aws)).await?.content;
+        let account = Account::of(self.aws);
+        let file = definition_file(service, &self.job.config.expressions, &account).await?;
+        if let Some(definition) = file.map(|loaded| loaded.content) {
             families.insert(definition.family().to_owned());
         }
         let lists = families.iter().map(|family| self.aws.active_revisions(family));

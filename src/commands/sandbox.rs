@@ -9,10 +9,11 @@ use landfall_sandbox::{Options, Sandbox, Scenario, TargetGroupOptions};
 use serde_json::{Value, json};
 
 use crate::aws::{AwsSettings, StaticEndpoint};
-use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig, TaskDefinitionSource};
+use crate::config::{Config, ImageConfig, PushConfig, ServiceConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::{Account, NOT_IN_THE_SANDBOX};
-use crate::task_definition::{TaskDefinition, from_file};
+use crate::prepare::definition_file;
+use crate::task_definition::TaskDefinition;
 
 /// How many tasks a service in the stand-in has.
 const DESIRED_COUNT: u32 = 2;
@@ -103,12 +104,10 @@ async fn seed_service(
     service: &ServiceConfig,
 ) -> Result<()> {
     let name = service.service.rsplit('/').next().unwrap_or(&service.service);
-    let mut definition = match &service.task_definition {
-        TaskDefinitionSource::File(path) => {
-            let account = Account::none(NOT_IN_THE_SANDBOX.0, NOT_IN_THE_SANDBOX.1);
-            from_file(path, &config.expressions, &account).await?.content
-        }
-        TaskDefinitionSource::Live => invented(name, service)?,
+    let account = Account::none(NOT_IN_THE_SANDBOX.0, NOT_IN_THE_SANDBOX.1);
+    let mut definition = match definition_file(service, &config.expressions, &account).await? {
+        Some(loaded) => loaded.content,
+        None => invented(name, service)?,
     };
     for container in &service.containers {
         let Some(image) = &container.image else { continue };

@@ -8,6 +8,7 @@ use super::file::{
     ServiceEntry,
 };
 use landfall_envfile::{Options, Policy};
+use serde_json::{Map, Value};
 
 use super::given::Given;
 use super::model::{
@@ -19,6 +20,7 @@ use super::probe::ProbeOverrides;
 use super::push::PushOverrides;
 use super::values::duration;
 use crate::error::{Error, Result};
+use crate::event::Origin;
 use crate::image::{Reference, Source};
 use crate::lookup::Expressions;
 use crate::secret::Secret;
@@ -40,6 +42,14 @@ pub struct Overrides {
     pub service: Option<String>,
     /// Task-definition file, relative to the working directory.
     pub task_definition: Option<PathBuf>,
+    /// The task-definition file is taken as it stands: empty values are dropped but for those under these keys.
+    pub verbatim: Option<Vec<String>>,
+    /// A revision that exists, in place of a file.
+    pub revision: Option<String>,
+    /// Attributes of the service, as UpdateService takes them.
+    pub attributes: Map<String, Value>,
+    /// Start a new deployment also where nothing has changed.
+    pub force_new_deployment: bool,
     /// A price table of one's own, relative to the working directory.
     pub prices: Option<PathBuf>,
     /// The container that `from`, `images`, `env_file`, `environment` and `secrets` are for.
@@ -89,6 +99,8 @@ impl Overrides {
     fn name_one_service(&self) -> bool {
         self.service.is_some()
             || self.task_definition.is_some()
+            || self.revision.is_some()
+            || !self.attributes.is_empty()
             || self.probe.url.is_some()
             || self.edit_container()
     }
@@ -137,7 +149,7 @@ pub(super) fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Res
         .collect();
     if chosen.len() > 1 && overrides.name_one_service() {
         return Err(Error::usage(
-            "--service, --task-definition, --container, --image, --from, --env-file, --env, --secret and --probe-url concern one service",
+            "--service, --task-definition, --task-definition-arn, --container, --image, --from, --env-file, --env, --secret, --probe-url and attributes of a service concern one service",
         )
         .hint(format!("Choose one: landfall deploy {}.", known.join(" | "))));
     }
@@ -166,6 +178,7 @@ pub(super) fn merge(file: ConfigFile, base: &Path, overrides: &Overrides) -> Res
         prices: overrides.prices.clone(),
         services,
         expressions: Expressions::default(),
+        origin: Origin::default(),
     };
     if !overrides.only_images {
         check(&config)?;
@@ -205,10 +218,14 @@ fn service(
         Some(text) => duration(&place("wait.stall_timeout"), text)?,
         None => DEFAULT_STALL_TIMEOUT,
     };
-    let task_definition = match (&overrides.task_definition, entry.task_definition) {
-        (Some(path), _) => TaskDefinitionSource::File(path.clone()),
-        (None, Some(path)) => TaskDefinitionSource::File(base.join(path)),
-        (None, None) => TaskDefinitionSource::Live,
+    let task_definition = match (&overrides.task_definition, &overrides.revision, entry.task_definition) {
+        (Some(path), _, _) => match &overrides.verbatim {
+            Some(keep) => TaskDefinitionSource::Verbatim { path: path.clone(), keep: keep.clone() },
+            None => TaskDefinitionSource::File(path.clone()),
+        },
+        (None, Some(revision), _) => TaskDefinitionSource::Revision(revision.clone()),
+        (None, None, Some(path)) => TaskDefinitionSource::File(base.join(path)),
+        (None, None, None) => TaskDefinitionSource::Live,
     };
     let max_failed_tasks = entry.max_failed_tasks.map(Given::known).transpose()?;
     let mut skip_checks = known_checks(&place("preflight.skip"), entry.preflight.skip)?;
@@ -219,7 +236,11 @@ fn service(
         service: overrides.service.clone().or(entry.service).unwrap_or_else(|| name.clone()),
         task_definition,
         service_definition: entry.service_definition.map(|path| base.join(path)),
-        desired_count_from_file: entry.desired_count.known()? == DesiredCountEntry::FromFile,
+        // A count that a flag sets is meant.
+        desired_count_from_file: entry.desired_count.known()? == DesiredCountEntry::FromFile
+            || overrides.attributes.contains_key("desiredCount"),
+        attributes: overrides.attributes.clone(),
+        force_new_deployment: overrides.force_new_deployment,
         containers,
         wait_for: overrides.wait_for.unwrap_or(entry.wait.wait_for.known()?),
         timeout,

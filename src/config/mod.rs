@@ -31,3 +31,4 @@ pub use probe::{ProbeConfig, ProbeOverrides, ProbeUrl};
 pub use push::PushOverrides;
 pub use read::{Reach, load, read_config};
 pub use texts::Need;
+pub use values::duration;

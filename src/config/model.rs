@@ -1,15 +1,17 @@
 //! What a run is asked to do, validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use landfall_envfile::Options;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::probe::ProbeConfig;
 use crate::aws::{Encryption, RepositoryOptions};
 use crate::error::{Error, Result};
+use crate::event::Origin;
 use crate::image::{Compression, Reference, Source};
 use crate::lookup::Expressions;
 use crate::secret::Secret;
@@ -29,6 +31,8 @@ pub struct Config {
     pub services: Vec<ServiceConfig>,
     /// What the expressions in task-definition files are replaced from.
     pub expressions: Expressions,
+    /// Where the run comes from: what a new revision's tags say of it.
+    pub origin: Origin,
 }
 
 /// An S3 bucket and a prefix in it.
@@ -55,6 +59,10 @@ pub struct ServiceConfig {
     pub task_definition: TaskDefinitionSource,
     /// A file with the service's attributes; `None` leaves them as they are.
     pub service_definition: Option<PathBuf>,
+    /// Attributes of the service as UpdateService takes them, which win over the file's.
+    pub attributes: Map<String, Value>,
+    /// Start a new deployment also where nothing has changed.
+    pub force_new_deployment: bool,
     /// Whether `desiredCount` of that file counts; otherwise it is left to whoever scales the service.
     pub desired_count_from_file: bool,
     /// The containers to edit.
@@ -101,6 +109,26 @@ pub enum TaskDefinitionSource {
     Live,
     /// A JSON or YAML file.
     File(PathBuf),
+    /// A JSON or YAML file as it stands, which the official action for GitHub would register: nothing in it is an
+    /// expression, and empty values are dropped but for those under the `keep` keys.
+    Verbatim {
+        /// The file.
+        path: PathBuf,
+        /// Keys whose empty values stay.
+        keep: Vec<String>,
+    },
+    /// A revision that exists: an ARN, `FAMILY:NUMBER`, or a family, whose newest one is meant.
+    Revision(String),
+}
+
+impl TaskDefinitionSource {
+    /// The file, where it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Verbatim { path, .. } => Some(path),
+            Self::Live | Self::Revision(_) => None,
+        }
+    }
 }
 
 /// What changes in one container of the task definition.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::logs::ContainerLogs;
+use super::origin::Origin;
 use super::parts::{EnvFileReport, Transfer};
 use super::preflight::{CheckReport, PreflightSummary};
 use super::probe::ProbeReport;
@@ -157,6 +158,9 @@ pub struct RunReport {
     /// Why the run could not go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReport>,
+    /// Commit, build and version; absent where nothing is known of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// What the push of an image to one repository came to.

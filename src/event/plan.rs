@@ -25,6 +25,9 @@ pub struct PlanDetails {
     /// `ecs:RegisterTaskDefinition`, `ecs:UpdateService`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<String>,
+    /// The file that the new revision is made from; absent where that is the revision that the service runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition_file: Option<String>,
 }
 
 /// An image of a container, before and after.

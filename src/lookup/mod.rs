@@ -14,4 +14,4 @@ mod state;
 pub use document::{escape, escape_document, map_texts, substitute_document, wanted_by_document};
 pub use expression::{Found, Lookup, NotFound, Reading, Unresolved, Values, substitute, wanted};
 pub use place::Places;
-pub use sources::{Account, Expressions, NOT_IN_THE_SANDBOX, StateLocation, StateSources};
+pub use sources::{Account, Expressions, LookedUp, NOT_IN_THE_SANDBOX, StateLocation, StateSources};

@@ -159,6 +159,22 @@ enum Source {
     Parameter(String),
 }
 
+/// What was read in AWS.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LookedUp {
+    /// A Terraform state in S3.
+    Object {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+    },
+    /// A stack of CloudFormation, by name.
+    Stack(String),
+    /// A parameter of Parameter Store, by name or ARN.
+    Parameter(String),
+}
+
 /// What was read.
 #[derive(Debug)]
 enum Content {
@@ -191,6 +207,22 @@ impl Expressions {
     /// For [`substitute`](super::substitute).
     pub fn values<'a>(&'a self, found: &'a Found) -> Values<'a> {
         Values { variables: &self.variables, found }
+    }
+
+    /// What was read in AWS so far.
+    pub fn looked_up(&self) -> Vec<LookedUp> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_aws = |source: &Source| match source {
+            Source::State(StateLocation::File(_)) => None,
+            Source::State(StateLocation::Object { bucket, key }) => {
+                Some(LookedUp::Object { bucket: bucket.clone(), key: key.clone() })
+            }
+            Source::Stack(name) => Some(LookedUp::Stack(name.clone())),
+            Source::Parameter(name) => Some(LookedUp::Parameter(name.clone())),
+        };
+        let mut all: Vec<LookedUp> = read.keys().filter_map(in_aws).collect();
+        all.sort();
+        all
     }
 
     /// Looks everything up, each source once and all of them at the same time.

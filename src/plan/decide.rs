@@ -61,7 +61,7 @@ pub enum Action {
     /// One `UpdateService`.
     Update,
     /// One `UpdateService` that forces a new deployment: the wanted revision is set already, but ECS has
-    /// failed its deployment, and the same revision alone starts nothing (facts 3.4).
+    /// failed its deployment, or a new one is asked for; the same revision alone starts nothing (facts 3.4).
     Redeploy,
     /// One `UpdateService` of attributes that start no deployment: there is no rollout to follow.
     Adjust,
@@ -118,6 +118,11 @@ pub fn draft(config: &ServiceConfig, snapshot: &Snapshot) -> Result<Plan> {
         // What is under way is followed also after a call that starts nothing: its PRIMARY is the same.
         Action::Nothing | Action::Follow(_) if !attributes.changes.is_empty() => Action::Update,
         action => action,
+    };
+    // An update of the revision starts one by itself.
+    let action = match config.force_new_deployment && different.is_empty() {
+        true => Action::Redeploy,
+        false => action,
     };
     let changes = changes(snapshot, &revision, &action, &different, &attributes);
     let variables = variables(config, snapshot, &definition);
@@ -421,7 +426,12 @@ fn changes(
         }),
         Action::Redeploy => changes.push(Change {
             subject: format!("service {}", snapshot.live.name),
-            before: Some(format!("{}, whose deployment FAILED", short(&snapshot.live.task_definition))),
+            before: Some(match action_for_same(&snapshot.live) {
+                Action::Redeploy => {
+                    format!("{}, whose deployment FAILED", short(&snapshot.live.task_definition))
+                }
+                _ => short(&snapshot.live.task_definition).to_owned(),
+            }),
             after: Some("the same revision in a new deployment".to_owned()),
         }),
         Action::Update => changes.push(Change {

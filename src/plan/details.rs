@@ -32,6 +32,8 @@ pub(super) fn details(
             )
         }),
         calls: calls(snapshot, plan),
+        // Where the plan's inputs come from is known to whoever read them.
+        definition_file: None,
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) fn config() -> ServiceConfig {
         service: "web".into(),
         task_definition: TaskDefinitionSource::Live,
         service_definition: None,
+        attributes: Default::default(),
+        force_new_deployment: false,
         desired_count_from_file: false,
         containers: vec![ContainerConfig {
             name: None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::future::{join_all, try_join_all};
 use landfall_envfile::looks_like_credential;
 
-use super::{LiveState, Prepared, live_state};
+use super::{LiveState, Prepared, definition_file, live_state};
 use crate::aws::{Aws, NewObject, PutOutcome};
 use crate::config::{Config, EnvStore, ServiceConfig, TaskDefinitionSource};
 use crate::emit::Emitter;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::{EnvFileReport, Event, Transfer};
 use crate::lookup::Account;
 use crate::plan::EnvFileFacts;
-use crate::task_definition::{TaskDefinition, from_file};
+use crate::task_definition::TaskDefinition;
 
 /// Tells where an env file is.
 pub fn stored(file: &EnvFileFacts, outcome: Transfer) -> Event {
@@ -39,12 +39,8 @@ pub async fn gather_env_files(
     account: &str,
     events: &Emitter,
 ) -> Result<Vec<EnvFileFacts>> {
-    let mut base = match &service.task_definition {
-        TaskDefinitionSource::File(path) => {
-            Some(from_file(path, &config.expressions, &Account::of(aws)).await?.content)
-        }
-        TaskDefinitionSource::Live => None,
-    };
+    let base = definition_file(service, &config.expressions, &Account::of(aws)).await?;
+    let mut base = base.map(|loaded| loaded.content);
     let files = read_env_files(config, service, events)?;
     let mut partition = partition_of(&aws.region).to_owned();
     if base.is_none() && files.iter().any(|(container, _)| container.is_none()) {

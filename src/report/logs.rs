@@ -20,7 +20,7 @@ pub(super) fn block(logs: &ContainerLogs, most: usize, style: Style) -> Vec<Line
 }
 
 /// `log of web in task 0123abcd (exit code 3), its last 12 lines:`
-pub(super) fn heading(logs: &ContainerLogs, most: usize) -> Line {
+pub(crate) fn heading(logs: &ContainerLogs, most: usize) -> Line {
     let mut what = format!("log of {} in task {}", logs.container, short_task(&logs.task));
     if let Some(code) = logs.exit_code {
         what.push_str(&format!(" (exit code {code})"));

@@ -45,7 +45,32 @@ impl Reporter for Markdown {
 pub fn markdown(state: &RunState) -> String {
     // A tool that keeps one comment up to date finds it by this.
     let mut text = String::from("<!-- landfall -->\n");
-    text.push_str(&format!("### {}\n\n", heading(state)));
+    text.push_str(&opening(state));
+    for service in &state.services {
+        let folded = folded(service);
+        if text.len() + folded.len() > LIMIT {
+            text.push_str(&left_out(service));
+        } else {
+            text.push_str(&folded);
+        }
+    }
+    text
+}
+
+/// The same in parts that can be left out one by one, without the marker.
+pub(crate) fn parts(state: &RunState) -> Vec<String> {
+    let mut parts = vec![opening(state)];
+    parts.extend(state.services.iter().map(folded).filter(|part| !part.is_empty()));
+    parts
+}
+
+fn left_out(service: &ServiceState) -> String {
+    format!("Details of {} are left out: they are too long for a comment.\n\n", code(&service.report.name))
+}
+
+/// What comes before the services: what the run came to, and a table.
+pub(crate) fn opening(state: &RunState) -> String {
+    let mut text = format!("### {}\n\n", heading(state));
     if let Some(run) = &state.run {
         let place = format!("Cluster {} in {}", code(&run.cluster), code(&run.region));
         let sandbox = run.sandbox.as_ref().map(|_| " (in the sandbox, not AWS)").unwrap_or_default();
@@ -66,17 +91,6 @@ pub fn markdown(state: &RunState) -> String {
     }
     if !state.warnings.is_empty() {
         text.push('\n');
-    }
-    for service in &state.services {
-        let folded = folded(service);
-        if text.len() + folded.len() > LIMIT {
-            text.push_str(&format!(
-                "Details of {} are left out: they are too long for a comment.\n\n",
-                code(&service.report.name)
-            ));
-        } else {
-            text.push_str(&folded);
-        }
     }
     text
 }
@@ -211,7 +225,7 @@ fn zero_words(zero: &crate::event::ZeroDowntime) -> String {
 }
 
 /// A fenced block of what differs; the fence is longer than any row of backticks in it.
-fn difference_block(service: &ServiceState) -> String {
+pub(crate) fn difference_block(service: &ServiceState) -> String {
     let mut lines = Vec::new();
     let mut add = |sign: &str, subject: &str, value: &str| {
         let subject = clean(subject);
@@ -292,12 +306,12 @@ fn clean(text: &str) -> String {
 }
 
 /// Text from outside as HTML that shows it as it is.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("<code>{}</code>", text_of(text)) }
 }
 
 /// Text with every character as a reference that means something to Markdown or HTML.
-fn text_of(text: &str) -> String {
+pub(crate) fn text_of(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in clean(text).chars() {
         match c {

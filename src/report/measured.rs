@@ -9,7 +9,7 @@ use crate::event::{ProbeReport, ProbeWindow, ZeroDowntime, ZeroDowntimeVerdict};
 const SERIES: usize = 3;
 
 /// `proven: none of 240 requests failed (...); never fewer than 2 of 2 healthy ...`
-pub(super) fn zero_downtime(measured: &ZeroDowntime, desired: u32) -> Line {
+pub(crate) fn zero_downtime(measured: &ZeroDowntime, desired: u32) -> Line {
     let (word, tone) = match measured.verdict {
         ZeroDowntimeVerdict::Proven => ("proven", Tone::Good),
         ZeroDowntimeVerdict::Observed => ("observed", Tone::Good),

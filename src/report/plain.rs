@@ -13,7 +13,7 @@ use super::reporter::Reporter;
 use super::style::{Mark, Style, Tone};
 use super::summary::summary;
 use super::text::{bytes, count, duration, neutralise_github};
-use super::variables::{annotations, of_check, of_comparison, of_container, of_file};
+use super::variables::{of_check, of_comparison, of_container, of_file};
 use super::words;
 use crate::event::{Change, Event, Record, Role, TaskState};
 use crate::state::{PushState, RunState};
@@ -252,11 +252,6 @@ impl Reporter for Plain {
         if let Event::EnvFileChecked(check) = &record.event
             && check.container.is_none()
         {
-            if self.github && !check.findings.is_empty() {
-                // Workflow commands of ours, which the log shows too; what they hold is escaped.
-                self.out.write_all(annotations(check).as_bytes())?;
-                return self.out.flush();
-            }
             // Each line begins with the file's name, as editors and `grep` want it.
             for line in of_check(check, self.style) {
                 text.push_str(&line.render(self.style));

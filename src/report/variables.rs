@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::line::Line;
 use super::style::{Mark, Style, Tone};
-use super::text::{count, neutralise};
+use super::text::count;
 use crate::event::{
     ContainerVariables, EffectiveVariable, EnvFileCheck, EnvFinding, EnvOutcome, VariableChange,
     VariableSource,
@@ -121,30 +121,6 @@ pub(super) fn of_check(check: &EnvFileCheck, style: Style) -> Vec<Line> {
         }
     }
     lines
-}
-
-/// The same as annotations of GitHub Actions, which shows them beside the lines of the file.
-pub(super) fn annotations(check: &EnvFileCheck) -> String {
-    let data = |text: &str| neutralise(text).replace('%', "%25");
-    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let found = check.findings.iter().filter(|finding| finding.outcome != EnvOutcome::Repaired);
-    found
-        .map(|finding| {
-            let kind = if finding.outcome == EnvOutcome::Refused { "error" } else { "warning" };
-            let name = finding.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
-            format!(
-                "::{kind} file={},line={},col={},title={}::{}\n",
-                property(&check.file),
-                finding.line,
-                finding.column,
-                property(&finding.code),
-                data(&format!(
-                    "{name}{}. The container gets {}. Fix: {}",
-                    finding.title, finding.gets, finding.fix
-                )),
-            )
-        })
-        .collect()
 }
 
 /// The variables of a container; with `all` also those that do not change.

@@ -11,7 +11,7 @@ use crate::event::{
 /// Blobs below this size come and go too fast to be worth a line or a row.
 pub(super) const LARGE_BLOB: u64 = 1_000_000;
 
-pub(super) fn step_name(step: Step) -> &'static str {
+pub(crate) fn step_name(step: Step) -> &'static str {
     match step {
         Step::Plan => "plan",
         Step::PushImage => "push image",
@@ -23,7 +23,7 @@ pub(super) fn step_name(step: Step) -> &'static str {
     }
 }
 
-pub(super) fn role_name(role: Role) -> &'static str {
+pub(crate) fn role_name(role: Role) -> &'static str {
     match role {
         Role::Followed => "new",
         Role::Old => "old",
@@ -31,7 +31,7 @@ pub(super) fn role_name(role: Role) -> &'static str {
     }
 }
 
-pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Unchanged => "unchanged",
         Verdict::Planned => "planned",
@@ -436,6 +436,7 @@ pub(super) fn sentence(record: &Record, again: bool, style: Style) -> Option<Lin
         | Event::BlobProgress { .. }
         | Event::BlobPushed { .. }
         | Event::ApiCalls { .. }
+        | Event::Origin(_)
         | Event::RunFailed { .. }
         | Event::RunFinished(_) => return None,
     };

@@ -39,7 +39,7 @@ pub(super) const OF_DEPLOYMENT: [&str; 3] =
     ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
 
 /// A service as CreateService or UpdateService takes it; fields that this program has never heard of included.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceDefinition {
     /// `serviceName` or `service`, where it says one.
     pub name: Option<String>,
@@ -115,6 +115,13 @@ impl ServiceDefinition {
             Error::usage(format!("{}: {error}", path.display())).hint(hint)
         })?;
         Ok(Loaded { content, remarks })
+    }
+
+    /// The same with these attributes in place of its own.
+    #[must_use]
+    pub fn with(mut self, attributes: &Map<String, Value>) -> Self {
+        self.attributes.extend(attributes.clone());
+        self
     }
 
     /// The attributes, as UpdateService takes them.

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::compare::units;
+use super::tags::is_own;
 use crate::error::{Error, Result};
 
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses (facts 8.1).
-const READ_ONLY: [&str; 9] = [
+pub(super) const READ_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
     "status",
@@ -22,12 +23,13 @@ const READ_ONLY: [&str; 9] = [
 /// program has never heard of included.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskDefinition {
-    document: Map<String, Value>,
+    pub(super) document: Map<String, Value>,
 }
 
 impl TaskDefinition {
     /// Takes a document over. One level of `{"taskDefinition": {...}}`, as `aws ecs
-    /// describe-task-definition` prints it, is taken off, and read-only fields are dropped.
+    /// describe-task-definition` prints it, is taken off. Read-only fields are dropped, and so are the tags that
+    /// Landfall writes when it registers.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) where it is not an object with `family`
@@ -53,7 +55,8 @@ impl TaskDefinition {
                     .and_then(Value::as_str)
                     .is_some_and(|key| key.to_lowercase().starts_with("aws:"))
             };
-            tags.retain(|tag| !reserved(tag));
+            // What an earlier run has said of itself is not true of this one.
+            tags.retain(|tag| !reserved(tag) && !is_own(tag));
         }
         // DescribeTaskDefinition gives an empty list; RegisterTaskDefinition wants none or some.
         if document.get("tags").is_some_and(|tags| tags.as_array().is_some_and(Vec::is_empty)) {
@@ -165,6 +168,11 @@ impl TaskDefinition {
     pub fn wants_fargate(&self) -> bool {
         let list = self.document.get("requiresCompatibilities").and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|item| item == "FARGATE"))
+    }
+
+    /// Sets a field of the document itself.
+    pub(super) fn set_field(&mut self, key: &str, value: Value) {
+        self.document.insert(key.to_owned(), value);
     }
 
     pub(super) fn container_mut(&mut self, name: &str) -> Result<&mut Map<String, Value>> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::clean::drop_empty;
 use super::document::TaskDefinition;
 use crate::error::{Error, Result};
 use crate::lookup::{Account, Expressions, Places, substitute_document, wanted_by_document};
@@ -33,6 +34,41 @@ pub async fn from_file(
     Ok(Loaded { content: as_task_definition(path, content)?, remarks })
 }
 
+/// Reads a JSON or YAML file as the official action for GitHub does: what looks like an expression stays as it is, and
+/// empty values are dropped but for those under a key of `keep`.
+///
+/// # Errors
+/// As [`from_file`].
+pub fn verbatim_from_file(path: &Path, keep: &[String]) -> Result<Loaded<TaskDefinition>> {
+    let source = Source::new(path, &read_text(path, "task definition", "task_definition")?);
+    let mut value = source.value()?;
+    let wrapped = value.get_mut("taskDefinition").filter(|inner| inner.is_object());
+    match wrapped {
+        Some(inner) => drop_empty(inner, keep),
+        None => drop_empty(&mut value, keep),
+    }
+    let Loaded { content, remarks } = judged(path, &source, value, Document::TaskDefinition)?;
+    Ok(Loaded { content: as_task_definition(path, content)?, remarks })
+}
+
+/// Reads a JSON or YAML file to edit it: nothing in it is an expression, nothing is dropped but what no revision takes,
+/// and its form is not judged yet.
+///
+/// # Errors
+/// As [`from_file`], for the syntax.
+pub fn load_to_render(path: &Path) -> Result<TaskDefinition> {
+    let source = Source::new(path, &read_text(path, "task definition", "task_definition")?);
+    as_task_definition(path, source.value()?)
+}
+
+fn read_text(path: &Path, what: &str, key: &str) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::usage(format!("cannot read the {what} {}", path.display()))
+            .source(error)
+            .hint(format!("Correct `{key}`, or remove it to start from what the service has."))
+    })
+}
+
 /// Reads a document of AWS, JSON or YAML, and replaces the expressions in it.
 ///
 /// # Errors
@@ -47,11 +83,7 @@ pub async fn read_document(
         Document::TaskDefinition => ("task definition", "task_definition"),
         Document::Service => ("service definition", "service_definition"),
     };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::usage(format!("cannot read the {what} {}", path.display()))
-            .source(error)
-            .hint(format!("Correct `{key}`, or remove it to start from what the service has."))
-    })?;
+    let text = read_text(path, what, key)?;
     parse(path, &text, kind, expressions, account).await
 }
 
@@ -70,8 +102,13 @@ async fn parse(
         let place = places.of_value(index, &unresolved.expression);
         unresolved.into_error(&place)
     })?;
+    judged(path, &source, value, kind)
+}
+
+/// Refuses what AWS would refuse for its form alone, and keeps what is worth a remark.
+fn judged(path: &Path, source: &Source, value: Value, kind: Document) -> Result<Loaded<Value>> {
     let (errors, remarks): (Vec<Remark>, _) =
-        check(&source, &value, kind).into_iter().partition(|remark| remark.trouble.is_error());
+        check(source, &value, kind).into_iter().partition(|remark| remark.trouble.is_error());
     match errors.into_iter().next() {
         None => Ok(Loaded { content: value, remarks }),
         Some(remark) => Err(remark.into_error(path)),

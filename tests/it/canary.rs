@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::github::{GitHub, Job};
 use crate::stage::{LongLived, SCENARIOS};
 use crate::support::{Landfall, root};
 
@@ -175,6 +176,8 @@ impl Stage {
             .env("LANDFALL_REPORT", &page)
             .env("GITHUB_STEP_SUMMARY", &path("out/summary.md"))
             .env("GITHUB_OUTPUT", &path("out/output"))
+            .env("LANDFALL_JUNIT", &path("out/junit.xml"))
+            .env("LANDFALL_WRITE", &path("out/imagedefinitions.json"))
     }
 
     /// Runs, and searches everything that was written. Gives the exit code.
@@ -282,6 +285,26 @@ fn no_dry_run_and_no_check_tells_a_value() {
             run(&["env", "check", ".env"], 2);
             run(&["env", "check", ".env", "--policy", "verbatim", "--interpolate"], 2);
         }
+    }
+}
+
+#[test]
+fn what_github_is_told_holds_no_value() {
+    let stage = Stage::new();
+    let config = stage.path("in/landfall.yml");
+    let sandbox = LongLived::start(&["--config", config.to_str().expect("UTF-8")]);
+    let github = GitHub::start();
+    let job = Job::of_pull_request(&github.url);
+    for args in [&["deploy", "--dry-run", "--comment"][..], &["deploy", "--github-deployment", "production"]]
+    {
+        let run = stage.landfall(args).envs(&sandbox.variables).envs(job.variables());
+        assert_eq!(stage.search(run, &format!("{args:?}")), 0);
+    }
+    stage.search_files(job.folder(), "the files of the step");
+    assert!(job.folder().join("output").exists() && job.folder().join("summary.md").exists());
+    assert_eq!((github.comments().len(), github.states().len()), (1, 3));
+    for request in github.requests() {
+        stage.garden.assert_absent("a call of GitHub's API", &request.body.to_string());
     }
 }
 

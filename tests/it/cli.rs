@@ -158,6 +158,7 @@ fn every_flag_that_the_documents_name_exists() {
         "docs/logs.md",
         "docs/strategies.md",
         "docs/preflight.md",
+        "docs/codebuild.md",
     ] {
         let text = std::fs::read_to_string(root().join(file)).expect("read");
         for word in text.split(|c: char| c.is_whitespace() || "`|(),;=[]".contains(c)) {

@@ -1,16 +1,23 @@
 //! Against parts that no one here wrote: ministack with a Docker engine (real containers, a load
 //! balancer that carries requests), moto (another emulator, which runs nothing), Distribution behind Basic
-//! authentication, and a browser.
+//! authentication, Prism with GitHub's description of its API, and a browser.
 //!
 //! `scripts/test` starts them; its variables say where they are.
 
+#[cfg(unix)]
+mod action;
+#[cfg(unix)]
+mod codebuild;
 mod distribution;
 mod env;
 mod failures;
+mod github;
 mod live;
 mod load;
 mod ministack;
 mod moto;
+#[cfg(target_os = "linux")]
+mod package;
 mod probe;
 #[cfg(unix)]
 mod push;
@@ -52,6 +59,15 @@ pub fn load_hello(folder: &Path, name: &str, version: &str) -> PathBuf {
 pub fn docker(args: &[&str]) -> String {
     // A login of these tests stays out of the home folder of whoever runs them.
     docker_with(Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/docker")), args)
+}
+
+/// The same with these variables.
+#[cfg(target_os = "linux")]
+pub fn docker_with_variables(variables: &[(&str, &str)], args: &[&str]) -> String {
+    let mut command = docker_command(Path::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/docker")), args);
+    let output = command.envs(variables.iter().copied()).output().expect("the docker client runs");
+    assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The same with the logins in this folder.

@@ -8,9 +8,13 @@
 
 mod account;
 #[cfg(unix)]
+mod action;
+#[cfg(unix)]
 mod canary;
 mod chaos;
 mod cli;
+#[cfg(unix)]
+mod codebuild;
 mod corpus;
 #[cfg(target_os = "linux")]
 mod discard;
@@ -19,6 +23,8 @@ mod env;
 mod env_lifecycle;
 mod env_store;
 mod explain;
+mod github;
+mod iam_policy;
 mod images;
 mod init;
 mod init_workflows;
@@ -28,6 +34,9 @@ mod lookups;
 #[cfg(target_os = "linux")]
 mod memory;
 mod native;
+mod oidc;
+#[cfg(unix)]
+mod package;
 mod plan;
 mod plan_idempotence;
 mod plan_speed;

@@ -51,7 +51,7 @@ impl InProcess {
         InProcess { timed: Mutex::new(Timed::new(world, options.speed)) }
     }
 
-    fn timed(&self) -> MutexGuard<'_, Timed> {
+    pub(super) fn timed(&self) -> MutexGuard<'_, Timed> {
         self.timed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod in_process;
+mod logins;
 mod options;
 mod sandbox;
 mod seeding;

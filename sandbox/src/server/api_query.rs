@@ -44,7 +44,10 @@ pub(super) fn reply(timed: &mut Timed, signed: bool, body: &[u8]) -> (Named, Rep
     };
     let named = Named::new(name, action, is_write(action));
     let result = match &service {
-        _ if !signed => Err(ApiError { status: 403, ..ApiError::client(MISSING_TOKEN, MISSING_TOKEN_TEXT) }),
+        // A token takes the place of a signature.
+        _ if !signed && action != "AssumeRoleWithWebIdentity" => {
+            Err(ApiError { status: 403, ..ApiError::client(MISSING_TOKEN, MISSING_TOKEN_TEXT) })
+        }
         Err(unknown) => Err(ApiError::not_implemented(unknown, action)),
         Ok((service, namespace)) => {
             let now = timed.now();

@@ -20,6 +20,8 @@ pub struct ApiCall {
     pub write: bool,
     /// What it was answered with.
     pub http_status: u16,
+    /// The access key that signed it; requests of the registry are not signed.
+    pub access_key: Option<String>,
 }
 
 /// What a request is, before it is answered.
@@ -50,10 +52,10 @@ impl Journal {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn add(&self, named: Named, http_status: u16) {
+    pub(crate) fn add(&self, named: Named, http_status: u16, access_key: Option<String>) {
         let at = self.origin.elapsed();
         let Named { service, operation, write } = named;
-        self.lock().push(ApiCall { at, service, operation, write, http_status });
+        self.lock().push(ApiCall { at, service, operation, write, http_status, access_key });
     }
 
     pub(crate) fn calls(&self) -> Vec<ApiCall> {

@@ -11,6 +11,7 @@ use super::{
 
 /// Answers one request and notes it in the journal.
 pub(crate) async fn respond(shared: &Shared, request: Request<Incoming>) -> Answer {
+    let access_key = access_key(&request);
     let path = request.uri().path();
     let (named, response) = if path == "/v2" || path.starts_with("/v2/") {
         registry::respond(shared, request).await
@@ -23,8 +24,14 @@ pub(crate) async fn respond(shared: &Shared, request: Request<Incoming>) -> Answ
     } else {
         objects::respond(shared, request).await
     };
-    shared.journal.add(named, response.status().as_u16());
+    shared.journal.add(named, response.status().as_u16(), access_key);
     response
+}
+
+/// `AWS4-HMAC-SHA256 Credential=KEY/20260101/...`
+fn access_key(request: &Request<Incoming>) -> Option<String> {
+    let (_, rest) = header(request, "authorization")?.split_once("Credential=")?;
+    rest.split('/').next().map(str::to_owned)
 }
 
 fn is_form(request: &Request<Incoming>) -> bool {

@@ -9,8 +9,10 @@ use super::{
 };
 
 impl World {
-    pub(crate) fn call_sts(&mut self, operation: &str) -> Result<Value, ApiError> {
+    pub(crate) fn call_sts(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
         match operation {
+            "AssumeRole" => self.assume_role(input),
+            "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(input),
             "GetCallerIdentity" => Ok(json!({
                 "Arn": self.caller_arn(),
                 "UserId": "AIDASANDBOXSANDBOX00",

@@ -90,7 +90,7 @@ impl World {
             Service::Ecr => self.call_ecr(operation, input),
             Service::ElasticLoadBalancing => self.call_load_balancing(operation, input),
             Service::Logs => self.call_logs(operation, input),
-            Service::Sts => self.call_sts(operation),
+            Service::Sts => self.call_sts(operation, input),
             Service::Ec2 => self.call_ec2(operation, input),
             Service::Iam => self.call_iam(operation, input),
             Service::SecretsManager => self.call_secrets_manager(operation, input),
@@ -130,7 +130,9 @@ impl World {
     /// IAM's text when the caller may not do an action.
     pub(crate) fn denial(&self, action: &str, resource: &str) -> Option<String> {
         let caller = self.caller_arn();
-        self.denied_actions.contains(action).then(|| {
+        let denied = self.denied_actions.contains(action)
+            || (action != "sts:AssumeRoleWithWebIdentity" && self.forbids(action, resource));
+        denied.then(|| {
             format!(
                 "User: {caller} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
             )

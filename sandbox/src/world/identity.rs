@@ -50,6 +50,13 @@ struct Rule {
     says: Simulated,
 }
 
+impl Identities {
+    /// The trust policy of a role.
+    pub(crate) fn trust(&self, role: &str) -> Option<&Value> {
+        self.roles.get(role)
+    }
+}
+
 impl World {
     pub(crate) fn call_iam(&mut self, operation: &str, input: &Value) -> Result<Value, ApiError> {
         match operation {
@@ -166,10 +173,14 @@ impl World {
             resources.push("*");
         }
         let decide = |action: &&str| {
-            let of_each: Vec<(&str, &str)> = resources
-                .iter()
-                .map(|resource| (*resource, self.simulated(principal, action, resource)))
-                .collect();
+            let mut missing = Vec::new();
+            let mut judge = |resource: &str| {
+                let (decision, unknown) = self.judged(input, principal, action, resource);
+                missing.extend(unknown);
+                decision
+            };
+            let of_each: Vec<(&str, &str)> =
+                resources.iter().map(|resource| (*resource, judge(resource))).collect();
             // One result an action; what it says of all resources is the worst of each.
             let worst = ["explicitDeny", "implicitDeny"]
                 .into_iter()
@@ -187,7 +198,7 @@ impl World {
                 "EvalResourceName": resources.first(),
                 "EvalDecision": worst.unwrap_or("allowed"),
                 "MatchedStatements": [],
-                "MissingContextValues": [],
+                "MissingContextValues": missing,
                 "ResourceSpecificResults": specific.collect::<Vec<_>>(),
             })
         };
@@ -203,7 +214,7 @@ impl World {
         }))
     }
 
-    fn simulated(&self, principal: &str, action: &str, resource: &str) -> &'static str {
+    pub(super) fn simulated(&self, principal: &str, action: &str, resource: &str) -> &'static str {
         let fits = |rule: &&Rule| {
             rule.principal == principal && is_like(&rule.action, action) && is_like(&rule.resource, resource)
         };
@@ -215,7 +226,7 @@ impl World {
     }
 
     /// The caller, or the role whose session it is.
-    fn is_caller(&self, principal: &str) -> bool {
+    pub(super) fn is_caller(&self, principal: &str) -> bool {
         let caller = self.caller_arn();
         let role = caller.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
         caller == principal || role.is_some_and(|role| principal.rsplit('/').next() == Some(role))
@@ -227,7 +238,7 @@ fn no_such_entity(message: String) -> ApiError {
 }
 
 /// Whether a text fits a pattern in which `*` stands for any characters.
-fn is_like(pattern: &str, text: &str) -> bool {
+pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
     let mut parts = parts.peekable();

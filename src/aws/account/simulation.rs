@@ -40,6 +40,8 @@ impl Aws {
                 actions.push(demand.action.clone());
             }
         }
+        let cluster = demands.iter().find_map(|demand| cluster_of(&demand.resource));
+        let cluster = cluster.as_deref();
         let caller = match demands.iter().any(|demand| demand.principal == Principal::Caller) {
             true => self.caller_as_principal().await,
             false => Known::NotAsked,
@@ -53,7 +55,7 @@ impl Aws {
                 let source = source.clone();
                 async move {
                     let decided = match source {
-                        Known::Is(source) => known(self.decisions(&source, actions, resource).await),
+                        Known::Is(source) => known(self.decisions(&source, actions, resource, cluster).await),
                         other => other.without_fact(),
                     };
                     let of_action = |action: &String| {
@@ -133,8 +135,9 @@ impl Aws {
         source: &str,
         actions: &[String],
         resource: &str,
+        cluster: Option<&str>,
     ) -> Result<Decisions, Failure> {
-        let parameters = parameters(source, actions, resource, &self.region);
+        let parameters = parameters(source, actions, resource, &self.region, cluster);
         let mut decisions = Decisions::new();
         let mut marker: Option<String> = None;
         loop {
@@ -182,7 +185,20 @@ fn without_path(session: &str, name: &str) -> String {
     format!("arn:{partition}:iam::{account}:role/{name}")
 }
 
-fn parameters(source: &str, actions: &[String], resource: &str, region: &str) -> Vec<(String, String)> {
+/// `arn:aws:ecs:eu-west-1:1:service/shop/web` -> `arn:aws:ecs:eu-west-1:1:cluster/shop`
+fn cluster_of(service: &str) -> Option<String> {
+    let (account, path) = service.split_once(":service/")?;
+    let (cluster, _) = path.split_once('/')?;
+    Some(format!("{account}:cluster/{cluster}"))
+}
+
+fn parameters(
+    source: &str,
+    actions: &[String],
+    resource: &str,
+    region: &str,
+    cluster: Option<&str>,
+) -> Vec<(String, String)> {
     let mut all = vec![
         ("PolicySourceArn".to_owned(), source.to_owned()),
         ("ResourceArns.member.1".to_owned(), resource.to_owned()),
@@ -194,6 +210,10 @@ fn parameters(source: &str, actions: &[String], resource: &str, region: &str) ->
     if actions.iter().any(|action| action == "iam:PassRole") {
         // Policies commonly allow a role to be passed to ECS alone.
         context.push(("iam:PassedToService", "ecs-tasks.amazonaws.com"));
+    }
+    if let Some(cluster) = cluster.filter(|_| actions.iter().any(|action| action.starts_with("ecs:"))) {
+        // And tasks of one cluster to be looked at.
+        context.push(("ecs:cluster", cluster));
     }
     for (index, (key, value)) in context.into_iter().enumerate() {
         let entry = format!("ContextEntries.member.{}", index + 1);
@@ -228,6 +248,18 @@ fn decision(found: &Element) -> Known<Ruling> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_about_tasks_are_simulated_for_the_cluster_of_the_service() {
+        let cluster = cluster_of("arn:aws:ecs:eu-west-1:1:service/shop/web").unwrap();
+        assert_eq!(cluster, "arn:aws:ecs:eu-west-1:1:cluster/shop");
+        assert_eq!(cluster_of("arn:aws:ecs:eu-west-1:1:service/web"), None);
+        let keys = |action: &str| {
+            let all = parameters("p", &[action.to_owned()], "*", "eu-west-1", Some(&cluster));
+            all.into_iter().any(|(_, value)| value == "ecs:cluster")
+        };
+        assert!(keys("ecs:ListTasks") && !keys("s3:PutObject"));
+    }
 
     #[test]
     fn a_session_is_its_role() {

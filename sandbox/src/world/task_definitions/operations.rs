@@ -32,6 +32,11 @@ impl World {
             Some(Value::Array(tags)) => tags,
             _ => Vec::new(),
         };
+        if !tags.is_empty()
+            && let Some(text) = self.denial("ecs:TagResource", "*")
+        {
+            return Err(ApiError::client("AccessDeniedException", text));
+        }
         defaults::normalise(&mut document)?;
         rules::check(&document, |image| self.registry.is_ecr(image))?;
 

@@ -9,7 +9,7 @@ pub const CHECK: Check = Check {
     code: "caller-reads",
     title: "The caller may look at tasks, targets and logs",
     severity: Severity::Warning,
-    cause: "Without them the deployment goes on, but what fails cannot be explained. A policy that allows them for one cluster alone looks as if it denied them: the simulation knows no cluster.",
+    cause: "Without them the deployment goes on, but what fails cannot be explained.",
     fix: &["Allow the caller the action that is named."],
     prevents: &[],
     source: "security-iam",
