@@ -152,6 +152,14 @@ fn facts_of_run(h: &mut Html, state: &RunState) {
                 fact(h, "Region", &run.region);
             }
         }
+        if let Some(origin) = &state.origin {
+            let run = origin.run_url.as_ref().or(origin.run_id.as_ref());
+            let told =
+                [("Version", origin.version.as_ref()), ("Commit", origin.commit.as_ref()), ("Run", run)];
+            for (term, value) in told.into_iter().filter_map(|(term, value)| Some((term, value?))) {
+                fact(h, term, value);
+            }
+        }
         if let Some(started) = state.started_at {
             h.element("div", &[], |h| {
                 h.leaf("dt", &[], "Started");

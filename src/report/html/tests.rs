@@ -430,6 +430,7 @@ fn the_plan_checks_variables_and_logs_are_told_and_what_is_hidden_is_not() {
         "PRODUCTION_TRAFFIC_SHIFT",
         "10 % of the traffic",
         "the branch feature/<b> is old",
+        "feature/new",
         "never looked at",
         "! interrupted",
     ] {

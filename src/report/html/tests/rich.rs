@@ -127,6 +127,8 @@ pub fn rich() -> Vec<Record> {
     script.on(27_002, stage("SCALE_UP"));
     script.on(27_004, stage("PRODUCTION_TRAFFIC_SHIFT"));
     script.on(27_004, Event::TrafficShifted { production_percent: 10.0, test_percent: None });
+    let (commit, version) = (text("0123abc"), text("feature/new"));
+    script.run(27_004, Event::Origin(Origin { commit, version, ..Origin::default() }));
     script.run(27_005, Event::Warning { message: "the branch feature/<b> is old".to_owned(), hint: None });
     script.run(27_006, Event::Interrupted { message: "run the same command again".to_owned() });
     records.extend(script.records().into_iter().skip(1));
