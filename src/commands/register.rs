@@ -44,7 +44,14 @@ pub async fn register(job: RegisterJob, events: &Emitter, interrupt: &Cancellati
         let (verdict, reason) = match same {
             Some((arn, _)) => {
                 let reason = format!("{} is the same already", crate::plan::short(&arn));
-                events.emit(Event::TaskDefinitionRegistered { arn });
+                events.emit(Event::Planned {
+                    ecs_service: String::new(),
+                    current_task_definition: Some(arn),
+                    changes: Vec::new(),
+                    variables: Vec::new(),
+                    details: None,
+                    api_calls: aws.calls.counts().values().sum(),
+                });
                 (Verdict::Unchanged, reason)
             }
             None if job.dry_run => {

@@ -33,6 +33,7 @@ use crate::state::RunState;
 /// Whether a run ends in a way that is worth a summary and outputs: it has changed something, would have, or could not
 /// go on. Other commands only show something.
 fn is_told(state: &RunState) -> bool {
-    const COMMANDS: [&str; 7] = ["deploy", "rollback", "verify", "push", "env push", "env check", "prune"];
+    const COMMANDS: [&str; 8] =
+        ["deploy", "register", "rollback", "verify", "push", "env push", "env check", "prune"];
     state.error.is_some() || state.run.as_ref().is_some_and(|run| COMMANDS.contains(&run.command.as_str()))
 }

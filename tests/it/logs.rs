@@ -52,7 +52,10 @@ fn is_harmless(text: &str) {
     assert!(!text.contains("\u{1b}[2J") && !text.contains("\u{1b}[31mred"), "{text:?}");
     for line in text.lines() {
         assert!(!line.trim_start().starts_with("::set-output"), "{line}");
-        assert!(!line.trim_start().starts_with("::error"), "{line}");
+        assert!(!line.trim_start().starts_with("::error::"), "{line}");
+        // The annotation of the finding is Landfall's own.
+        let is_ours = line.starts_with("::error title=essential-container-exited::web: Container app exited");
+        assert!(is_ours || !line.trim_start().starts_with("::error"), "{line}");
     }
 }
 

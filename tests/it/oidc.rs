@@ -182,9 +182,12 @@ fn tells_nothing(ran: &Ran) {
     }
 }
 
+/// An access key, where a call was signed.
+type Key = Option<String>;
+
 /// The calls of STS by name, and which key signed each; then which keys signed everything else but what went to the
 /// registry, which has logins of its own.
-fn signed(calls: &[ApiCall]) -> (Vec<(String, Option<String>)>, Vec<Option<String>>) {
+fn signed(calls: &[ApiCall]) -> (Vec<(String, Key)>, Vec<Key>) {
     let is_login = |call: &&ApiCall| call.operation.starts_with("AssumeRole");
     let logins = calls.iter().filter(is_login).map(|call| (call.operation.clone(), call.access_key.clone()));
     let others = calls.iter().filter(|call| !is_login(call) && call.service != "registry");

@@ -221,11 +221,13 @@ mod tests {
         })
     }
 
-    /// Each kind of refusal, what of the answer has to stand in the error, and what in the hint.
+    /// AWS's code and sentence, whether GitHub's token was used, what has to stand in the error, and what in the hint.
+    type Row = (&'static str, &'static str, bool, &'static [&'static str], &'static [&'static str]);
+
     #[test]
     fn every_refusal_says_what_to_do() {
         let denied = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
-        let table: [(&str, &str, bool, &[&str], &[&str]); 17] = [
+        let table: [Row; 17] = [
             (
                 "AccessDenied",
                 denied,

@@ -65,14 +65,6 @@ async fn work(environment: &Environment) -> Result<u8> {
                     .await
             });
             let state = state.await?;
-            // The summary and the other outputs are a deployment's.
-            if let Some(arn) =
-                state.services.first().and_then(|family| family.report.task_definition.as_ref())
-            {
-                set_output("task-definition-arn", arn, environment)?;
-            }
-            let verdict = serde_json::json!(state.verdict());
-            set_output("verdict", verdict.as_str().unwrap_or_default(), environment)?;
             Ok(state.exit_code())
         }
         Mode::Render(job) => {

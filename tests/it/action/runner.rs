@@ -278,11 +278,6 @@ impl Job {
         path
     }
 
-    /// The payload of the event that triggered the workflow.
-    pub fn event(&self, payload: &Value) {
-        fs::write(self.folder.path().join("event.json"), payload.to_string()).expect("written");
-    }
-
     /// A `run:` step of the workflow itself: exit code and log.
     pub fn script(&mut self, script: &str, variables: &[(String, String)]) -> (i32, String) {
         let mut command = self.bash(script, ".");

@@ -112,7 +112,7 @@ async fn an_image_is_promoted_and_the_service_set_back_by_hand() {
     let ended = stage.run(&with).await.expect_code(0);
     let revision = stage.definition(ended.output("task-definition-arn")).await;
     let image = revision["containerDefinitions"][0]["image"].as_str().expect("an image");
-    assert!(image.contains("/production:v2@") && image.ends_with(&digest), "{image}");
+    assert!(image.contains("/production@") && image.ends_with(&digest), "{image}");
 
     for (dry_run, after) in [("true", 2), ("false", 1)] {
         let step =
