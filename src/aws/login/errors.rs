@@ -226,14 +226,14 @@ mod tests {
 
     #[test]
     fn every_refusal_says_what_to_do() {
-        let denied = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+        const DENIED: &str = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
         let table: [Row; 17] = [
             (
                 "AccessDenied",
-                denied,
+                DENIED,
                 true,
                 &[
-                    denied,
+                    DENIED,
                     "sub repo:acme@65/shop@74:environment:prod",
                     "aud sts.amazonaws.com",
                     "repository acme/shop",
