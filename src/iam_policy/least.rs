@@ -158,15 +158,6 @@ impl<'a> Deployed<'a> {
         self.asked.service.get(field).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
     }
 
-    fn definition_has(&self, field: &str) -> bool {
-        self.asked
-            .definition
-            .as_map()
-            .get(field)
-            .and_then(Value::as_array)
-            .is_some_and(|list| !list.is_empty())
-    }
-
     fn repository(&self, host: &EcrHost, name: &str) -> String {
         format!("arn:{}:ecr:{}:{}:repository/{name}", self.partition(), host.region, host.account)
     }
@@ -215,12 +206,10 @@ impl More<'_, '_> {
     fn revisions(&mut self) {
         let deployed = self.deployed;
         self.policy.allow("ReadRevisions", "ecs:ListTaskDefinitions", "*", None);
-        if deployed.definition_has("tags") {
-            let revisions =
-                deployed.ecs(&format!("task-definition/{}:*", deployed.asked.definition.family()));
-            let created = Condition::one("StringEquals", "ecs:CreateAction", "RegisterTaskDefinition");
-            self.policy.allow("TagRevisions", "ecs:TagResource", &revisions, Some(&created));
-        }
+        // A revision has tags of Landfall's own wherever it is known where it comes from.
+        let revisions = deployed.ecs(&format!("task-definition/{}:*", deployed.asked.definition.family()));
+        let created = Condition::one("StringEquals", "ecs:CreateAction", "RegisterTaskDefinition");
+        self.policy.allow("TagRevisions", "ecs:TagResource", &revisions, Some(&created));
     }
 
     fn service(&mut self) {

@@ -9,6 +9,7 @@ use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use crate::stage::{definition, leading_to, seeded_image, serve};
+use crate::support::signal;
 use runner::{Action, Ended, Job, With, program};
 
 /// A service `web` on cluster `demo` that runs, and a job whose variables lead there.
@@ -130,8 +131,7 @@ async fn a_cancelled_job_ends_at_the_first_signal() {
     while stage.count("UpdateService") == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    let killed = std::process::Command::new("kill").args(["-INT", &running.id().to_string()]).status();
-    assert!(killed.expect("kill runs").success());
+    signal("INT", running.id());
     let job = &mut stage.job;
     let ended = tokio::task::block_in_place(|| running.wait(job)).expect_code(130);
     assert!(ended.log.contains("run the same command again"), "{}", ended.log);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::stage::{LongLived, lay_over};
-use crate::support::{Landfall, Ran, root};
+use crate::support::{Landfall, Ran, root, signal};
 
 /// A token that must not be seen anywhere.
 const TOKEN: &str = "ghs_QpWmZrXkTvNyLsHd";
@@ -447,8 +447,7 @@ fn an_interrupted_deployment_is_told_as_failed() {
         deploy(&job, &sandbox, &DEPLOYMENT).into_command().stdout(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("\"service_updated\"")), "it is updated");
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(killed.expect("kill").success());
+    signal("TERM", child.id());
     assert!(lines.last().expect("a last line").contains("run_finished"));
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert_eq!(github.states(), ["queued", "in_progress", "failure"]);

@@ -5,7 +5,7 @@ use landfall_sandbox::{Options, Sandbox, Scenario};
 use serde_json::{Value, json};
 
 use crate::stage::{definition, leading_to, serve};
-use crate::support::{Landfall, Ran, api_calls, findings};
+use crate::support::{Landfall, Ran, api_calls, findings, signal};
 
 const SECRET: &str = "canary-5e1f77";
 
@@ -236,8 +236,7 @@ async fn following_sees_tasks_that_start_later() {
     let new = next();
     assert_eq!(new["text"], "listening on port 8080");
     assert_ne!(new["task"], old["task"]);
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.expect("kill runs").success());
+    signal("INT", child.id());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
 

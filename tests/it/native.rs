@@ -8,7 +8,7 @@ use landfall_sandbox::{Options, Sandbox, Scenario, TargetGroupOptions};
 use serde_json::{Value, json};
 
 use crate::stage::{definition, lay_over, leading_to, seeded_image, serve};
-use crate::support::{Landfall, Ran, api_calls, findings, writes};
+use crate::support::{Landfall, Ran, api_calls, findings, signal, writes};
 
 const ORDER: [&str; 11] = [
     "RECONCILE_SERVICE",
@@ -119,8 +119,7 @@ impl Background {
 
     #[cfg(unix)]
     fn interrupt(&self) {
-        let killed = std::process::Command::new("kill").args(["-INT", &self.id.to_string()]).status();
-        assert!(killed.expect("kill runs").success());
+        signal("INT", self.id);
     }
 
     /// Waits for the end; the last event.

@@ -9,7 +9,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::support::{Landfall, Ran, root};
+use crate::support::{Landfall, Ran, root, signal};
 
 /// What the server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -286,8 +286,7 @@ fn an_interrupt_waits_for_no_answer() {
     let mut command = Landfall::new(&args).into_command();
     let child = command.stdout(std::process::Stdio::piped()).spawn().expect("it starts");
     server.wait_for(5);
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.expect("kill runs").success());
+    signal("INT", child.id());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130));
     let last = String::from_utf8_lossy(&output.stdout).lines().last().map(str::to_owned).expect("a line");

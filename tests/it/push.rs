@@ -1,14 +1,14 @@
 //! `landfall push` to the ECR of the embedded stand-in.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::images::{Layout, OCI_MANIFEST, docker_archive, layer};
 use crate::proxy::Proxy;
 use crate::stage::LongLived;
-use crate::support::{Landfall, Ran, api_calls, pushes};
+use crate::support::{Landfall, Ran, api_calls, pushes, signal};
 
 const HOST: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
@@ -234,8 +234,7 @@ fn an_interrupt_ends_a_push_that_still_waits_for_its_image() {
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let begun = lines.by_ref().any(|line| line.expect("a line").contains("push image"));
     assert!(begun);
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.expect("kill runs").success());
+    signal("INT", child.id());
     let said: Vec<String> = lines.map(|line| line.expect("a line")).collect();
     let said = said.join("\n");
     let output = child.wait_with_output().expect("it ends");

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::stage::LongLived;
-use crate::support::writes;
+use crate::support::{signal, writes};
 
 const HELLO: &str = "examples/hello/landfall.yml";
 
@@ -77,8 +77,7 @@ fn an_interrupted_run_puts_the_service_back_where_that_is_wanted() {
         found.unwrap_or_else(|| panic!("{what} was not told"))
     };
     until("task_changed");
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.expect("kill runs").success());
+    signal("INT", child.id());
     until("rollback_started");
     let report = until("run_finished");
     assert!(report.contains("ECS goes on putting the service back to"), "{report}");

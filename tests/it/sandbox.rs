@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::stage::{LongLived, SCENARIOS, SPEED};
-use crate::support::{Landfall, Ran, api_calls, findings, root, writes};
+use crate::support::{Landfall, Ran, api_calls, findings, root, signal, writes};
 
 const HELLO: &str = "examples/hello/landfall.yml";
 
@@ -439,8 +439,7 @@ fn an_interrupt_says_where_things_stand_and_the_next_run_goes_on() {
             break;
         }
     }
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.expect("kill runs").success());
+    signal("INT", child.id());
     seen.extend(lines.map(|line| serde_json::from_str::<Value>(&line.expect("a line")).expect("JSON")));
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let report = seen.last().expect("events");

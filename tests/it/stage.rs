@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use landfall_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::support::Landfall;
+use crate::support::{Landfall, signal};
 
 /// Fast enough for a suite of scenarios, slow enough for one look a second to see the states pass.
 pub const SPEED: &str = "40";
@@ -119,7 +119,8 @@ impl LongLived {
 
 impl Drop for LongLived {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // It takes its data along when it is asked to go.
+        signal("TERM", self.child.id());
         let _ = self.child.wait();
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::simulated::run::{CLUSTER, SERVICE};
 use crate::simulated::{Service, look_on};
 use crate::stage::LongLived;
-use crate::support::{Landfall, writes};
+use crate::support::{Landfall, signal, writes};
 
 const HELLO: &str = "examples/hello/landfall.yml";
 
@@ -127,8 +127,7 @@ fn watching_goes_on_until_a_signal_and_sees_the_next_deployment() {
     until("task-definition/hello:1");
     sandbox.landfall(&["deploy", "--config", HELLO, "--wait-for", "none"]).run().expect_code(0);
     until("task-definition/hello:2");
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.expect("kill runs").success());
+    signal("INT", child.id());
     until("run_finished");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }

@@ -146,3 +146,10 @@ pub fn findings(report: &Value) -> Vec<String> {
     let findings = report["services"][0]["findings"].as_array().expect("findings is a list");
     findings.iter().map(|finding| finding["code"].as_str().expect("a code").to_owned()).collect()
 }
+
+/// Sends a signal to a process: `INT`, `TERM`.
+#[track_caller]
+pub fn signal(name: &str, process: u32) {
+    let sent = std::process::Command::new("kill").args([format!("-{name}"), process.to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "no process {process}");
+}
