@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use futures_util::FutureExt;
 
 use super::file::{ConfigFile, parse_raw};
-use super::merge::{Overrides, from_flags_alone, merge};
+use super::merge::{from_flags_alone, merge};
 use super::model::Config;
+use super::overrides::Overrides;
 use super::texts::{Need, replace};
 use crate::aws::AwsSettings;
 use crate::error::{Error, ErrorKind, Result};

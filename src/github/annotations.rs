@@ -175,7 +175,7 @@ mod tests {
 
     fn annotations() -> (Annotations, Buffer) {
         let out = Buffer::default();
-        let folders = Folders { current: "/work/repo/infra".into(), workspace: Some("/work/repo".into()) };
+        let folders = Folders { current: "/repo/infra".into(), workspace: Some("/repo".into()) };
         (Annotations::new(Box::new(out.clone()), folders), out)
     }
 

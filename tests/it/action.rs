@@ -128,9 +128,7 @@ async fn a_cancelled_job_ends_at_the_first_signal() {
     let with = [&WEB[..], &[("pre-built", program()), ("environment-variables", "A=1")]].concat();
     let action = Action::read();
     let running = action.start(&mut stage.job, &with);
-    while stage.count("UpdateService") == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    stage.sandbox.called("UpdateService").await;
     signal("INT", running.id());
     let job = &mut stage.job;
     let ended = tokio::task::block_in_place(|| running.wait(job)).expect_code(130);

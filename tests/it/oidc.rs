@@ -2,8 +2,8 @@
 //! is explained, and no token and no credentials are shown.
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::simulated::Wire;
 use crate::stage::{definition, seeded_image, serve};
-use crate::support::{Landfall, Ran};
+use crate::support::{Landfall, Ran, read_head};
 
 const ISSUER: &str = "token.actions.githubusercontent.com";
 const ROLE: &str = "arn:aws:iam::000000000000:role/ci/deploy";
@@ -107,15 +107,6 @@ impl Endpoint {
     fn asked(&self) -> usize {
         self.asked.lock().expect("no panic").len()
     }
-}
-
-fn read_head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
-        head.push(byte[0]);
-    }
-    String::from_utf8_lossy(&head).into_owned()
 }
 
 /// The audience of a request as GitHub wants it: the query that was there is kept, and the job's token is sent.

@@ -1,7 +1,7 @@
 //! The probe through the binary: a server of the test's own answers it, and counts by itself.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,7 +9,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::support::{Landfall, Ran, root, signal};
+use crate::support::{Landfall, Ran, read_head, root, signal};
 
 /// What the server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,15 +89,6 @@ impl Server {
         let acts = self.seen.acts.lock().expect("no panic");
         drop(self.seen.more.wait_while(acts, |acts| acts.len() < requests).expect("no panic"));
     }
-}
-
-fn read_head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
-        head.push(byte[0]);
-    }
-    String::from_utf8_lossy(&head).into_owned()
 }
 
 fn answer(mut stream: TcpStream, act: Act) {

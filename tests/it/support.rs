@@ -1,6 +1,8 @@
 //! Running the binary and reading what it says.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -152,4 +154,35 @@ pub fn findings(report: &Value) -> Vec<String> {
 pub fn signal(name: &str, process: u32) {
     let sent = std::process::Command::new("kill").args([format!("-{name}"), process.to_string()]).status();
     assert!(sent.expect("kill runs").success(), "no process {process}");
+}
+
+/// The head of a request, with the empty line that ends it; less where the connection ends.
+pub fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+        head.push(byte[0]);
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// What a step has written into a file of the runner: `NAME=VALUE`, and `NAME<<MARK`, lines, `MARK`.
+pub fn file_commands(text: &str) -> Vec<(String, String)> {
+    let mut lines = text.lines();
+    let mut found = Vec::new();
+    while let Some(line) = lines.next() {
+        let marked = line.split_once("<<").filter(|(name, _)| !name.contains('='));
+        let (name, value) = match marked {
+            Some((name, mark)) => {
+                let value: Vec<&str> = lines.by_ref().take_while(|line| *line != mark).collect();
+                (name, value.join("\n"))
+            }
+            None => {
+                let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("no command: {line}"));
+                (name, value.to_owned())
+            }
+        };
+        found.push((name.to_owned(), value));
+    }
+    found
 }

@@ -90,6 +90,11 @@ impl Sandbox {
         self.shared.journal.calls()
     }
 
+    /// Waits until an operation of this name (`UpdateService`) was answered; at once where it was before.
+    pub async fn called(&self, operation: &str) {
+        self.shared.journal.called(operation).await;
+    }
+
     /// Closes the port and all connections, and removes the data.
     pub async fn shutdown(self) {
         self.listening.stop().await;

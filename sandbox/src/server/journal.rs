@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// One request.
@@ -41,11 +42,12 @@ impl Named {
 pub(crate) struct Journal {
     origin: Instant,
     calls: Mutex<Vec<ApiCall>>,
+    grown: Notify,
 }
 
 impl Journal {
     pub(crate) fn new() -> Journal {
-        Journal { origin: Instant::now(), calls: Mutex::default() }
+        Journal { origin: Instant::now(), calls: Mutex::default(), grown: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<ApiCall>> {
@@ -56,9 +58,21 @@ impl Journal {
         let at = self.origin.elapsed();
         let Named { service, operation, write } = named;
         self.lock().push(ApiCall { at, service, operation, write, http_status, access_key });
+        self.grown.notify_waiters();
     }
 
     pub(crate) fn calls(&self) -> Vec<ApiCall> {
         self.lock().clone()
+    }
+
+    /// Until an operation of this name was answered, now or before.
+    pub(crate) async fn called(&self, operation: &str) {
+        loop {
+            let grown = self.grown.notified();
+            if self.lock().iter().any(|call| call.operation == operation) {
+                return;
+            }
+            grown.await;
+        }
     }
 }

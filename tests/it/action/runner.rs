@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::root;
+use crate::support::{file_commands, root};
 
 /// action.yml.
 pub struct Action {
@@ -166,7 +166,7 @@ impl Running<'_> {
         let code = child.wait().expect("it ends").code().unwrap_or(-1);
         let read = |name: &str| fs::read_to_string(files.folder.join(name)).expect("a file of the step");
         self.log.push_str(&read("log"));
-        for (name, value) in commands(&read("output")) {
+        for (name, value) in file_commands(&read("output")) {
             self.outputs.insert(format!("{id}.{name}"), value);
         }
         job.path.splice(0..0, read("path").lines().map(str::to_owned));
@@ -194,27 +194,6 @@ impl Running<'_> {
         let summary = summary.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
         Ended { code: self.last, log: self.log, outputs, summary }
     }
-}
-
-/// `NAME=VALUE`, and `NAME<<MARK`, lines, `MARK`.
-fn commands(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        match (line.split_once("<<"), line.split_once('=')) {
-            (Some((name, mark)), None) => {
-                let value: Vec<&str> = lines.by_ref().take_while(|line| *line != mark).collect();
-                found.push((name.to_owned(), value.join("\n")));
-            }
-            (Some((name, mark)), Some((before, _))) if name.len() < before.len() => {
-                let value: Vec<&str> = lines.by_ref().take_while(|line| *line != mark).collect();
-                found.push((name.to_owned(), value.join("\n")));
-            }
-            (_, Some((name, value))) => found.push((name.to_owned(), value.to_owned())),
-            _ => panic!("no command of a file: {line}"),
-        }
-    }
-    found
 }
 
 /// Every `${{ }}` replaced; one that is not known fails the test.
