@@ -138,15 +138,21 @@ impl Api {
     /// # Errors
     /// For an address of the API that is none.
     pub fn new(context: &Context, repository: &str, token: &Secret) -> Result<Self, Refusal> {
+        // The machine's certificates and its proxy, as for every other call of this program.
+        let http = reqwest::Client::builder()
+            .connect_timeout(CALL)
+            // The token is for this host alone.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| Refusal::Lost(format!("cannot set up an HTTP client: {}", chain(&error))))?;
         let client = Octocrab::builder()
             .base_uri(context.api_url.trim_end_matches('/'))
             .map(|builder| {
                 builder
                     .personal_token(token.expose().to_owned())
                     .add_header(HeaderName::from_static("x-github-api-version"), VERSION.to_owned())
-                    .set_connect_timeout(Some(CALL))
             })
-            .and_then(|builder| builder.build())
+            .and_then(|builder| builder.build_with_reqwest(http))
             .map_err(|error| {
                 Refusal::Lost(format!("{} is no address: {}", context.api_url, chain(&error)))
             })?;

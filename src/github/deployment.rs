@@ -81,6 +81,11 @@ impl Follower {
         }
     }
 
+    /// Whether a deployment would be made now, were its commit known.
+    pub fn misses_commit(&self, record: &Record) -> bool {
+        self.commit.is_none() && matches!(&record.event, Event::RunStarted(run) if is_real(run))
+    }
+
     /// When a signal has arrived: what comes of the run may not be told in time.
     pub fn on_interrupt(&mut self) -> Vec<Wish> {
         self.status("failure", "interrupted").into_iter().collect()
@@ -190,6 +195,17 @@ mod tests {
         assert_eq!(states(&up_to_date()), ["queued", "success"]);
         assert_eq!(states(&errored()), ["queued", "error"]);
         assert!(states(&dry_run()).is_empty(), "a dry run deploys nothing");
+    }
+
+    #[test]
+    fn without_a_commit_nothing_is_made_and_a_real_run_misses_it() {
+        let context = Context { sha: None, ..context() };
+        let mut follower = Follower::new("production".to_owned(), None, &context);
+        for (records, times) in [(success(), 1), (dry_run(), 0)] {
+            assert_eq!(records.iter().filter(|record| follower.misses_commit(record)).count(), times);
+            assert!(records.iter().all(|record| follower.on_event(record).is_empty()));
+            assert!(follower.on_end(&fold(&records)).is_empty());
+        }
     }
 
     #[test]

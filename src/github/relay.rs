@@ -88,7 +88,12 @@ async fn pass_on(
                 let Some(record) = record else { break };
                 state.apply(&record);
                 follower.iter_mut().for_each(|follower| ask(follower.on_event(&record)));
+                let misses_commit = follower.as_ref().is_some_and(|follower| follower.misses_commit(&record));
                 out.send(record);
+                if misses_commit {
+                    let message = "GitHub is not told of the deployment: GITHUB_SHA is not set, and a deployment is of a commit";
+                    out.warn(message.to_owned(), Some("Run this in a job of GitHub Actions.".to_owned()));
+                }
             }
             () = interrupt.cancelled(), if interrupted.is_none() => {
                 interrupted = Some(Instant::now());

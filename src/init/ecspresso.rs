@@ -278,15 +278,12 @@ mod tests {
             "portMappings": [{ "containerPort": {{ must_env `PORT` }} }],
             "environment": [{ "name": "A", "value": "{{ net_tfstate `aws_vpc.a['x'].id` }}{{ secretsmanager_arn `y` }}" }] }] }"#;
         let drafted = converted(CONFIG_FILE, task);
-        let expected = "version: 1\nregion: ${AWS_REGION:?must be set}\ncluster: demo\ntfstate:\n  main: s3://states/app\n  net: net.tfstate\n\nservices:\n  api:\n    task_definition: task-definition.json\n    service_definition: service-definition.json\n    wait:\n      timeout: 10m0s\n";
-        assert_eq!(
-            drafted.files[0].text,
-            expected.replace("${AWS_REGION:?must be set}", "'${AWS_REGION:?must be set}'")
-        );
+        let expected = "version: 1\nregion: ${AWS_REGION}\ncluster: demo\ntfstate:\n  main: s3://states/app\n  net: net.tfstate\n\nservices:\n  api:\n    task_definition: task-definition.json\n    service_definition: service-definition.json\n    wait:\n      timeout: 10m0s\n";
+        assert_eq!(drafted.files[0].text, expected);
         let task: Value = serde_json::from_str(&drafted.files[1].text).unwrap();
         assert_eq!(task["cpu"], "${CPU:-256}");
         let app = &task["containerDefinitions"][0];
-        assert_eq!(app["portMappings"][0]["containerPort"], "${PORT:?must be set}");
+        assert_eq!(app["portMappings"][0]["containerPort"], "${PORT}");
         assert_eq!(
             app["environment"][0]["value"],
             "${tfstate.net:aws_vpc.a['x'].id}{{ secretsmanager_arn `y` }}"

@@ -87,7 +87,7 @@ fn expression(call: &str) -> Option<(String, Option<String>)> {
         (format!("{LOOKUP}{{{source}:{address}}}"), Some(prefix.to_owned()))
     };
     match (function, arguments.as_slice()) {
-        ("must_env", [name]) => Some((format!("{VARIABLE}{{{name}:?must be set}}"), None)),
+        ("must_env", [name]) => Some((format!("{VARIABLE}{{{name}}}"), None)),
         // Without a default, ecspresso takes nothing for a variable that is not set.
         ("env", [name]) => Some((format!("{VARIABLE}{{{name}:-}}"), None)),
         ("env", [name, default]) if safe(default) => Some((format!("{VARIABLE}{{{name}:-{default}}}"), None)),
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn functions_of_templates_become_expressions() {
         for (text, expected) in [
-            ("{{ must_env `TAG` }}", "${TAG:?must be set}"),
+            ("{{ must_env `TAG` }}", "${TAG}"),
             ("{{env \"STAGE\" \"dev\"}}", "${STAGE:-dev}"),
             ("x-{{ env `A` `` }}-y", "x-${A:-}-y"),
             ("{{ env \\\"A\\\" \\\"b\\\" }}", "${A:-b}"),
@@ -155,7 +155,7 @@ mod tests {
             ("{{ tfstatef `aws_subnet.a['%s'].id` `x` }}", "${tfstate:aws_subnet.a['x'].id}"),
             ("{{ ssm `/a/b` }}", "${ssm:/a/b}"),
             ("{{ cfn_output `net` `Vpc` }}", "${cfn:net.Vpc}"),
-            ("${HOME} $$ {{ must_env `A` }}", "$${HOME} $$$ ${A:?must be set}"),
+            ("${HOME} $$ {{ must_env `A` }}", "$${HOME} $$$ ${A}"),
         ] {
             assert_eq!(finish(&convert(text).text, Reading::Value), expected, "{text}");
         }

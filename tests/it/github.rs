@@ -162,6 +162,31 @@ fn a_permission_that_is_missing_is_one_warning_that_names_it() {
 }
 
 #[test]
+fn a_deployment_without_a_commit_is_one_warning() {
+    let (github, sandbox) = (GitHub::start(), sandbox());
+    let mut job = Job::new(&github.url);
+    job.unset("GITHUB_SHA");
+    let ran = deploy(&job, &sandbox, &DEPLOYMENT).run().expect_code(0);
+    let found = warnings(&ran);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0]["message"].to_string().contains("GITHUB_SHA is not set"), "{found:?}");
+    assert!(github.requests().is_empty());
+}
+
+#[test]
+fn github_is_reached_through_the_proxy_of_the_environment() {
+    let (proxy, sandbox) = (GitHub::start(), sandbox());
+    let mut job = Job::new("http://github.invalid/api/v3");
+    job.set("HTTP_PROXY", &proxy.url);
+    job.set("NO_PROXY", "127.0.0.1,localhost");
+    let ran = deploy(&job, &sandbox, &DEPLOYMENT).run().expect_code(0);
+    assert_eq!(warnings(&ran), Vec::<Value>::new());
+    let asked: Vec<String> = proxy.requests().into_iter().map(|request| request.what).collect();
+    assert_eq!(asked[0], "POST http://github.invalid/api/v3/repos/octo/web/deployments");
+    assert_eq!(proxy.states(), ["queued", "in_progress", "success"]);
+}
+
+#[test]
 fn a_github_that_is_not_there_fails_nothing() {
     let sandbox = sandbox();
     // Nobody listens on this port any more.

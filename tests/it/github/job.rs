@@ -52,6 +52,10 @@ impl Job {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

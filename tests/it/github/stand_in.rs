@@ -135,7 +135,9 @@ fn answer(request: &Request, state: &Mutex<State>) -> (u16, Value) {
         lay_over(&mut value, &fields);
         value
     };
-    let (path, query) = request.what.split_once('?').unwrap_or((&request.what, ""));
+    // A proxy is asked with the whole address, and an Enterprise Server's API has a folder.
+    let what = request.what.replacen("http://github.invalid/api/v3", "", 1);
+    let (path, query) = what.split_once('?').unwrap_or((&what, ""));
     let parts: Vec<&str> = path.split(['/', ' ']).filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         ["POST", "repos", "octo", "web", "deployments"] => (201, like("deployment", json!({ "id": 42 }))),

@@ -298,8 +298,9 @@ fn refusal(json: bool, status: u16, code: &str, message: &str) -> HttpAnswer {
     HttpAnswer { status, media_type, error_type: json.then(|| code.to_owned()), body }
 }
 
+/// By its first word: AWS names operations that change nothing in these ways, checks of permissions among them.
 fn is_read(operation: &str) -> bool {
-    operation.starts_with("Describe") || operation.starts_with("List")
+    ["Describe", "List", "Get", "Simulate"].iter().any(|verb| operation.starts_with(verb))
 }
 
 fn form_field(body: &[u8], name: &str) -> String {
