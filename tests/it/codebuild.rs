@@ -301,6 +301,7 @@ async fn the_buildspec_for_deploying_alone_does_so() {
         set("LANDFALL_SERVICE", "web"),
         set("LANDFALL_IMAGE", &stage.image),
         set("LANDFALL_TASK_DEFINITION", wanted.to_str().expect("UTF-8")),
+        set("LANDFALL_RECORD", "run.ndjson"),
     ]);
     let spec = Buildspec::read("buildspec-deploy.yml");
     let (folder, with) = (source.path().to_owned(), variables.clone());
@@ -314,6 +315,10 @@ async fn the_buildspec_for_deploying_alone_does_so() {
         assert!(file.is_file(), "{}: {said}", file.display());
     }
     assert_eq!(stage.tags("web").await[1], json!({ "key": "landfall:commit", "value": COMMIT }));
+    // No variable of the buildspec's own is taken for one of the program's.
+    let record = std::fs::read_to_string(source.path().join("run.ndjson")).expect("a record");
+    let report: Value = serde_json::from_str(record.lines().last().expect("events")).expect("JSON");
+    assert_eq!(report["origin"]["version"], "v1.2.0");
 
     // Another script than the one whose checksum the buildspec has is not run.
     let wrong = set("LANDFALL_INSTALL_SHA256", &"0".repeat(64));

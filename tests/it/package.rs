@@ -82,7 +82,7 @@ impl Release {
     pub fn variables(&self) -> Vec<(String, String)> {
         let script = std::fs::read(self.path("install.sh")).expect("the script");
         vec![
-            ("LANDFALL_RELEASE".to_owned(), self.url()),
+            ("LANDFALL_DOWNLOAD_URL".to_owned(), self.url()),
             ("LANDFALL_INSTALL_SHA256".to_owned(), hex::encode(Sha256::digest(script))),
         ]
     }
