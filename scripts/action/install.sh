@@ -22,8 +22,12 @@ fail() {
     exit 1
 }
 
+# openssl uses the processor's instructions for it, and takes a fifth of the time of the others.
 sha256() {
-    if command -v sha256sum >/dev/null; then
+    local digest
+    if digest=$(openssl dgst -sha256 -r "$1" 2>/dev/null); then
+        echo "${digest%% *}"
+    elif command -v sha256sum >/dev/null; then
         sha256sum "$1" | cut -d ' ' -f 1
     else
         shasum -a 256 "$1" | cut -d ' ' -f 1

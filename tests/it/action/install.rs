@@ -104,6 +104,24 @@ fn the_program_is_downloaded_once_checked_and_run() {
     assert!(ended.log.contains("it runs: action") && !ended.log.contains("other program"), "{}", ended.log);
 }
 
+/// A machine whose openssl cannot do it has another program that can.
+#[cfg(unix)]
+#[test]
+fn a_checksum_does_not_depend_on_who_reckons_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let release = Release::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let openssl = folder.path().join("openssl");
+    fs::write(&openssl, "#!/bin/sh\ntouch \"$0.was-asked\"\nexit 1\n").expect("written");
+    fs::set_permissions(&openssl, fs::Permissions::from_mode(0o755)).expect("set");
+    let mut job = Job::new(&[]);
+    job.put_before_path(folder.path());
+    let ended = release.install(&mut job, &release.checksums).expect_code(0);
+    assert!(ended.log.contains("it runs: action"), "{}", ended.log);
+    assert!(folder.path().join("openssl.was-asked").exists());
+}
+
 #[test]
 fn nothing_is_run_that_is_not_what_the_action_says() {
     let release = Release::new();

@@ -241,6 +241,11 @@ impl Job {
         self.folder.path().join("workspace")
     }
 
+    /// As a step before this one does by `GITHUB_PATH`.
+    pub fn put_before_path(&mut self, folder: &Path) {
+        self.path.insert(0, folder.display().to_string());
+    }
+
     pub fn tools(&self) -> PathBuf {
         self.folder.path().join("tools")
     }

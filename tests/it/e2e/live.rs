@@ -29,7 +29,7 @@ async fn a_service_of_ministack_is_unchanged_once_it_is_written_down() {
     let name = unique("written-down");
     load_hello(folder.path(), &name, "v1");
     let ministack = Ministack::connect();
-    ministack.web_service(&name, &format!("{name}:v1")).await;
+    let _service = ministack.web_service(&name, &format!("{name}:v1")).await;
     is_unchanged_once_written_down(&name, &ministack.environment()).await;
 }
 

@@ -18,11 +18,30 @@ impl std::ops::Deref for Ministack {
 }
 
 /// A service with two tasks behind a load balancer. Every name is the test's own, so that tests can
-/// run side by side.
+/// run side by side. It is deleted when the test is done with it: ministack looks at every container of every service
+/// all the time, which would take a processor from the tests that come later.
+#[must_use]
 pub struct WebService {
     pub name: String,
     pub repository: String,
     pub url: String,
+}
+
+impl Drop for WebService {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        // A runtime and a client of its own, as those of the test stand still meanwhile.
+        let deleting = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let delete = json!({"cluster": name, "service": name, "force": true});
+            let asking = async { Ministack::connect().try_ecs("DeleteService", delete).await };
+            runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(asking))
+        });
+        // The test has had its say; one that stays only costs time.
+        if let Ok(Err(why)) = deleting.join() {
+            eprintln!("the service {} of ministack is still there: {why}", self.name);
+        }
+    }
 }
 
 /// What a service consists of.
