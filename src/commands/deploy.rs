@@ -86,7 +86,8 @@ pub async fn deploy(
     };
     let mut running = std::pin::pin!(run(&context));
     let result = tokio::select! {
-        result = &mut running => result,
+        // The interrupt first: a run that puts services back for it may have done so by the time that both are looked at.
+        biased;
         () = interrupt.cancelled() => {
             // Services that are to be put back then are told so; CI systems kill after a few seconds.
             if request.config.services.iter().any(|service| service.rollback_on_interrupt) {
@@ -96,6 +97,7 @@ pub async fn deploy(
             events.emit(Event::Interrupted { message });
             Ok(())
         }
+        result = &mut running => result,
     };
     events.emit(Event::ApiCalls { counts: aws.calls.counts() });
     if let Some(sandbox) = sandbox {
