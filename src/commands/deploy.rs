@@ -84,26 +84,31 @@ pub async fn deploy(
         dry_run: request.dry_run,
         interrupt,
     };
+    let puts_back = request.config.services.iter().any(|service| service.rollback_on_interrupt);
     let mut running = std::pin::pin!(run(&context));
-    let result = tokio::select! {
-        // The interrupt first: a run that puts services back for it may have done so by the time that both are looked at.
+    let ended = tokio::select! {
         biased;
         () = interrupt.cancelled() => {
             // Services that are to be put back then are told so; CI systems kill after a few seconds.
-            if request.config.services.iter().any(|service| service.rollback_on_interrupt) {
+            if puts_back {
                 let _ = tokio::time::timeout(PUT_BACK_WITHIN, &mut running).await;
             }
-            let message = "ECS goes on with any deployment that was started; run the same command again to follow it".to_owned();
-            events.emit(Event::Interrupted { message });
-            Ok(())
+            None
         }
-        result = &mut running => result,
+        result = &mut running => Some(result),
     };
+    // A run that puts services back for an interrupt may be done with that before it was heard of here. What has ended
+    // otherwise keeps its verdict.
+    if ended.is_none() || (puts_back && interrupt.is_cancelled()) {
+        let message =
+            "ECS goes on with any deployment that was started; run the same command again to follow it";
+        events.emit(Event::Interrupted { message: message.to_owned() });
+    }
     events.emit(Event::ApiCalls { counts: aws.calls.counts() });
     if let Some(sandbox) = sandbox {
         sandbox.shutdown().await;
     }
-    result
+    ended.unwrap_or(Ok(()))
 }
 
 /// The sandbox stays on this machine, and no task of it answers elsewhere.
