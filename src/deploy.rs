@@ -53,7 +53,25 @@ pub struct Context<'a> {
 /// [`ErrorKind::Preflight`](crate::error::ErrorKind::Preflight).
 pub async fn deploy(context: &Context<'_>) -> Result<()> {
     let watching = Watching::new(context.aws, &context.config.cluster);
-    let services = context.config.services.iter().map(|service| prepare(context, service, &watching, plan));
+    let ready = tokio::select! {
+        biased;
+        // Such a run is not dropped where it is. No service has been touched: there is nothing to put back.
+        () = context.interrupt.cancelled(), if context.config.puts_back_on_interrupt() => return Ok(()),
+        ready = make_ready(context, &watching) => ready?,
+    };
+    let rollouts = ready.iter().map(|(service, revision)| service.roll_out(revision));
+    let outcomes = join_all(rollouts).await;
+    outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+    Ok(())
+}
+
+/// Everything that comes before a service is touched. What is given has a revision to roll out; the others have got
+/// their verdict.
+async fn make_ready<'a>(
+    context: &Context<'a>,
+    watching: &'a Watching,
+) -> Result<Vec<(Deployment<'a>, String)>> {
+    let services = context.config.services.iter().map(|service| prepare(context, service, watching, plan));
     let services = try_join_all(services).await?;
     let (idle, ready): (Vec<_>, Vec<_>) = services.into_iter().partition(Deployment::has_nothing_to_do);
     for service in idle {
@@ -66,15 +84,11 @@ pub async fn deploy(context: &Context<'_>) -> Result<()> {
         for service in ready {
             service.finish(Verdict::Planned, "this was a dry run: nothing was changed".to_owned());
         }
-        return Ok(());
+        return Ok(Vec::new());
     }
     // Images and env files of all services travel at the same time, before any service is touched.
     try_join_all(ready.iter().map(|service| service.send())).await?;
-    let ready = try_join_all(ready.into_iter().map(|service| service.register())).await?;
-    let rollouts = ready.iter().map(|(service, revision)| service.roll_out(revision));
-    let outcomes = join_all(rollouts).await;
-    outcomes.into_iter().collect::<Result<Vec<()>>>()?;
-    Ok(())
+    try_join_all(ready.into_iter().map(|service| service.register())).await
 }
 
 /// Makes the checks of every service and changes nothing.

@@ -32,6 +32,7 @@
 //! | [`event`], [`state`] | the typed events of a run, and the fold that every report is a view of |
 //! | [`emit`] | how the core sends events |
 //! | [`report`] | events to human, plain, JSON; views of the state |
+//! | [`schema`] | the published JSON Schemas of events and of `landfall.yml` |
 //! | [`error`] | the one error type, and the table of exit codes |
 //! | [`shape`] | whether a file has the form that ECS takes, with line and column |
 //! | [`secret`] | a text that no output may show |
@@ -60,6 +61,7 @@ pub mod prepare;
 pub mod report;
 pub mod roll_out;
 pub mod rollout;
+pub mod schema;
 pub mod secret;
 pub mod service_definition;
 pub mod shape;

@@ -27,6 +27,7 @@ use crate::commands;
 use crate::config::{Need, Reach, read_config};
 use crate::error::{Error, Result};
 use crate::report::{Format, LogWriter, choose, replay};
+use crate::schema;
 use crate::state::RunState;
 
 /// Reads the command line, does what it says, and gives the process's exit code.
@@ -468,12 +469,9 @@ fn manpage(out: Option<&Path>) -> Result<u8> {
 }
 
 fn schema(of: SchemaOf) -> Result<u8> {
-    let schema = match of {
-        SchemaOf::Events => crate::report::events_schema(),
-        SchemaOf::Config => crate::config::config_schema().to_value(),
-    };
-    let text = serde_json::to_string_pretty(&schema)
-        .map_err(|error| Error::internal("cannot write the schema").source(error))?;
-    print(&format!("{text}\n"))?;
+    print(match of {
+        SchemaOf::Events => schema::EVENTS,
+        SchemaOf::Config => schema::CONFIG,
+    })?;
     Ok(0)
 }

@@ -84,21 +84,17 @@ pub async fn deploy(
         dry_run: request.dry_run,
         interrupt,
     };
-    let puts_back = request.config.services.iter().any(|service| service.rollback_on_interrupt);
+    let puts_back = request.config.puts_back_on_interrupt();
     let mut running = std::pin::pin!(run(&context));
     let ended = tokio::select! {
         biased;
-        () = interrupt.cancelled() => {
-            // Services that are to be put back then are told so; CI systems kill after a few seconds.
-            if puts_back {
-                let _ = tokio::time::timeout(PUT_BACK_WITHIN, &mut running).await;
-            }
-            None
-        }
+        // ECS is told of services that are to be put back then; CI systems kill after a few seconds.
+        () = interrupt.cancelled(), if puts_back => tokio::time::timeout(PUT_BACK_WITHIN, &mut running).await.ok(),
+        () = interrupt.cancelled() => None,
         result = &mut running => Some(result),
     };
     // A run that puts services back for an interrupt may be done with that before it was heard of here. What has ended
-    // otherwise keeps its verdict.
+    // otherwise keeps its verdict, and an error is told beside the interrupt.
     if ended.is_none() || (puts_back && interrupt.is_cancelled()) {
         let message =
             "ECS goes on with any deployment that was started; run the same command again to follow it";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::{Error as YamlError, Spanned};
 
@@ -184,11 +184,6 @@ pub enum RollbackEntry {
     OnFailure,
     /// Leave it as it is.
     Never,
-}
-
-/// The JSON Schema of the file, for editors.
-pub fn config_schema() -> Schema {
-    schemars::schema_for!(ConfigFile)
 }
 
 /// Reads the text of a configuration file, and leaves expressions as they are. `path` is only used in messages.

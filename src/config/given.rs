@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{Error as Mismatch, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
@@ -95,46 +94,67 @@ fn read<T: DeserializeOwned>(text: &str) -> std::result::Result<T, Mismatch> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Given<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Form<T>>::deserialize(deserializer)?;
-        Ok(Self { form: value, place: (referenced.line(), referenced.column()) })
+        let Spanned { value, referenced, .. } = Spanned::<Literal>::deserialize(deserializer)?;
+        let form = match value {
+            Literal::Text(text) if text.contains("${") => Form::Expression(text),
+            literal => Form::Value(literal.read().map_err(D::Error::custom)?),
+        };
+        Ok(Self { form, place: (referenced.line(), referenced.column()) })
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Form<T> {
+/// A value whose type is not known yet. YAML is read as this alone: a reader of YAML for each type takes a lot of code.
+enum Literal {
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl Literal {
+    fn read<T: DeserializeOwned>(self) -> std::result::Result<T, Mismatch> {
+        match self {
+            Self::Bool(value) => T::deserialize(value.into_deserializer()),
+            Self::Unsigned(value) => T::deserialize(value.into_deserializer()),
+            Self::Signed(value) => T::deserialize(value.into_deserializer()),
+            Self::Float(value) => T::deserialize(value.into_deserializer()),
+            Self::Text(text) => read(&text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Literal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Any<T>(PhantomData<T>);
-        impl<T: DeserializeOwned> Visitor<'_> for Any<T> {
-            type Value = Form<T>;
+        struct Any;
+        impl Visitor<'_> for Any {
+            type Value = Literal;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a single value, or an expression like ${NAME}")
             }
 
-            fn visit_bool<E: serde::de::Error>(self, value: bool) -> std::result::Result<Form<T>, E> {
-                T::deserialize(value.into_deserializer()).map(Form::Value)
+            fn visit_bool<E: serde::de::Error>(self, value: bool) -> std::result::Result<Literal, E> {
+                Ok(Literal::Bool(value))
             }
 
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Form<T>, E> {
-                T::deserialize(value.into_deserializer()).map(Form::Value)
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Literal, E> {
+                Ok(Literal::Unsigned(value))
             }
 
-            fn visit_i64<E: serde::de::Error>(self, value: i64) -> std::result::Result<Form<T>, E> {
-                T::deserialize(value.into_deserializer()).map(Form::Value)
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> std::result::Result<Literal, E> {
+                Ok(Literal::Signed(value))
             }
 
-            fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<Form<T>, E> {
-                T::deserialize(value.into_deserializer()).map(Form::Value)
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<Literal, E> {
+                Ok(Literal::Float(value))
             }
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Form<T>, E> {
-                if text.contains("${") {
-                    return Ok(Form::Expression(text.to_owned()));
-                }
-                // What is wrong is said as of every other value.
-                read(text).or_else(|_| T::deserialize(StrDeserializer::<E>::new(text))).map(Form::Value)
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Literal, E> {
+                Ok(Literal::Text(text.to_owned()))
             }
         }
-        deserializer.deserialize_any(Any(PhantomData))
+        deserializer.deserialize_any(Any)
     }
 }
 

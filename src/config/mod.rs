@@ -19,10 +19,10 @@ mod tfstate;
 mod values;
 
 pub use env::{PolicyEntry, code as env_code};
+pub use file::ConfigFile;
 #[cfg(test)]
 pub(crate) use file::parse;
 pub(crate) use file::yaml_error;
-pub use file::{ConfigFile, config_schema};
 pub use model::{
     Config, ContainerConfig, EnvFileConfig, EnvStore, ImageConfig, OnConflict, PushConfig, PushRequest,
     ServiceConfig, TaskDefinitionSource, WaitFor,

@@ -35,6 +35,13 @@ pub struct Config {
     pub origin: Origin,
 }
 
+impl Config {
+    /// Whether an interrupted run has a service to put back.
+    pub fn puts_back_on_interrupt(&self) -> bool {
+        self.services.iter().any(|service| service.rollback_on_interrupt)
+    }
+}
+
 /// An S3 bucket and a prefix in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvStore {

@@ -408,11 +408,11 @@ mod tests {
             ("[a]", "expected an image reference, or a map with `from` and `to`"),
             (
                 "{ from: 'oci:x', to: a, compression: lz4 }",
-                "unknown variant `lz4`, expected one of gzip, zstd",
+                "unknown variant `lz4`, expected `gzip` or `zstd`",
             ),
             (
                 "{ from: 'oci:x', to: a, create_repository: { tags: often } }",
-                "expected one of immutable, mutable | See docs",
+                "expected `immutable` or `mutable` | See docs",
             ),
             (
                 "{ from: 'oci:x', to: a, create_repository: yes please }",

@@ -140,7 +140,6 @@ impl Api {
     pub fn new(context: &Context, repository: &str, token: &Secret) -> Result<Self, Refusal> {
         // The machine's certificates and its proxy, as for every other call of this program.
         let http = reqwest::Client::builder()
-            .connect_timeout(CALL)
             // The token is for this host alone.
             .redirect(reqwest::redirect::Policy::none())
             .build()

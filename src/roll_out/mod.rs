@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::{Aws, LiveService, Updated, Watching};
 use crate::config::{ServiceConfig, WaitFor};
 use crate::emit::{Emitter, StepTimer};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, RollbackBy, Step, Verdict, ZeroDowntime};
 use crate::plan::{Action, short};
 use crate::rollout::{
@@ -29,6 +29,8 @@ mod native;
 const SETTINGS_LIMIT: Duration = Duration::from_secs(3);
 /// Why a service is put back although nothing is wrong with it.
 const INTERRUPTED: &str = "the run was interrupted";
+/// So soon has ECS to answer to an interrupted run, which ends a second later (design 8).
+const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 
 /// One service that is about to be updated.
 pub struct RollOut<'a> {
@@ -86,6 +88,8 @@ impl RollOut<'_> {
                 );
                 (id.clone(), before.clone())
             }
+            // It would only be put back again.
+            Action::Update | Action::Redeploy if self.is_interrupted() => return Ok(()),
             Action::Update | Action::Redeploy => {
                 let step = StepTimer::start(self.events, Step::UpdateService);
                 let known = before.service.deployments.iter().map(|known| known.id.clone()).collect();
@@ -156,6 +160,11 @@ impl RollOut<'_> {
         Ok(Some(self.judge(rollout, outcome).await))
     }
 
+    /// Whether the run is interrupted, and services are to be put back for that.
+    fn is_interrupted(&self) -> bool {
+        self.interrupt.is_some_and(CancellationToken::is_cancelled)
+    }
+
     /// Comes back when the run is interrupted and the service is to be put back for that; otherwise never.
     async fn interrupted(&self) {
         match self.interrupt {
@@ -166,14 +175,19 @@ impl RollOut<'_> {
 
     /// The run is interrupted: sets the service back to what was last good, and does not wait.
     async fn leave_for(&self, rollout: &Rollout) -> Result<()> {
-        let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(()) };
-        self.update(&good, self.attributes.needs_force(), self.known_with(rollout), &self.attributes.undo)
-            .await?;
-        self.events.emit(Event::RollbackStarted {
-            by: RollbackBy::Landfall,
-            task_definition: good,
-            reason: INTERRUPTED.to_owned(),
-        });
+        let asking = async {
+            let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(None) };
+            let force = self.attributes.needs_force();
+            self.update(&good, force, self.known_with(rollout), &self.attributes.undo).await?;
+            Ok(Some(good))
+        };
+        if let Some(task_definition) = in_time(asking).await? {
+            self.events.emit(Event::RollbackStarted {
+                by: RollbackBy::Landfall,
+                task_definition,
+                reason: INTERRUPTED.to_owned(),
+            });
+        }
         Ok(())
     }
 
@@ -457,6 +471,22 @@ impl RollOut<'_> {
     fn finish(&self, verdict: Verdict, reason: String) {
         self.events.emit(Event::RolloutFinished { verdict, reason, zero_downtime: None });
     }
+}
+
+/// What ECS answers to an interrupted run that wants the service put back.
+///
+/// # Errors
+/// That it was not put back, and why; also where there is no answer in time.
+async fn in_time<T>(asking: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = tokio::time::timeout(ANSWERED_WITHIN, asking).await.unwrap_or_else(|_| {
+        let seconds = ANSWERED_WITHIN.as_secs();
+        Err(Error::new(ErrorKind::Aws, format!("there was no answer within {seconds} s")))
+    });
+    answer.map_err(|error| {
+        Error::new(error.kind(), format!("{INTERRUPTED}, and the service could not be put back"))
+            .hint("`landfall status` says what ECS is doing; `landfall rollback` puts the service back.")
+            .source(error)
+    })
 }
 
 /// The revision of the newest deployment that was COMPLETED before this run (design 3: "last known

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{INTERRUPTED, RollOut, short};
+use super::{INTERRUPTED, RollOut, in_time, short};
 use crate::config::WaitFor;
 use crate::emit::StepTimer;
 use crate::error::Result;
@@ -146,7 +146,7 @@ impl RollOut<'_> {
         if !native.is_under_way() || native.is_rolling_back() {
             return Ok(());
         }
-        self.aws.stop_service_deployment(&arn).await?;
+        in_time(self.aws.stop_service_deployment(&arn)).await?;
         let good = earlier(&native);
         self.events.emit(Event::RollbackStarted {
             by: RollbackBy::Landfall,

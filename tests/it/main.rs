@@ -48,6 +48,7 @@ mod report;
 mod rollback;
 mod rollouts;
 mod sandbox;
+mod schemas;
 mod simulated;
 mod stage;
 mod status;

@@ -353,6 +353,49 @@ async fn an_interrupt_has_ecs_go_back_where_that_is_wanted() {
     assert!(stage.revisions().contains(&"web:2".to_owned()), "{report}");
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_put_back_for_an_interrupt_is_an_error() {
+    for (configuration, action) in [
+        (json!({ "strategy": "ROLLING" }), "ecs:UpdateService"),
+        (json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 600 }), "ecs:StopServiceDeployment"),
+    ] {
+        let stage = Stage::with(Scenario::Slow, &configuration).await;
+        let mut deploy = stage.start(&["deploy", "-e", "A=1", "--on-interrupt", "rollback"]);
+        deploy.until("task_changed").await;
+        stage.sandbox.deny_action(action);
+        deploy.interrupt();
+        deploy.until("interrupted").await;
+        let report = deploy.end(8).await;
+        let error = report["error"]["message"].as_str().expect("an error");
+        assert!(
+            error.starts_with("the run was interrupted, and the service could not be put back"),
+            "{error}"
+        );
+        assert!(error.contains("AccessDenied") && error.contains(action), "{error}");
+        let service = &report["services"][0];
+        assert_eq!(service["verdict"], "interrupted", "{report}");
+        assert!(service["reason"].as_str().expect("a reason").starts_with("ECS goes on with"), "{report}");
+        assert_eq!(report["verdict"], "failed");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_before_the_service_is_touched_has_nothing_to_put_back() {
+    let configuration = json!({ "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 600 });
+    let stage = Stage::with(Scenario::Healthy, &configuration).await;
+    stage.run(&["deploy", "-e", "A=1", "--wait-for", "none"]).await.expect_code(0);
+    let waits = ["deploy", "-e", "B=1", "--on-conflict", "wait", "--on-interrupt", "rollback"];
+    let mut deploy = stage.start(&waits);
+    let warning = deploy.until("warning").await;
+    assert!(warning["message"].as_str().expect("a message").contains("waiting for its end"), "{warning}");
+    deploy.interrupt();
+    let report = deploy.end(130).await;
+    assert_eq!(writes(&report), Vec::<String>::new());
+    assert_eq!(report["services"][0]["reason"], "the service was not updated; run the same command again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_elses_deployment_is_told_as_that() {
     let stage = Stage::with(Scenario::Superseded, &json!({ "strategy": "BLUE_GREEN" })).await;

@@ -1,10 +1,10 @@
 //! The probe against ministack: its load balancer carries the requests, and an independent generator sends as many.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
@@ -14,13 +14,12 @@ use super::{docker, load_hello, unique};
 
 /// The shortest that a probe may have.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// How many containers a task has besides the one that answers. ministack stops one after the other before it starts
-/// what is to follow, and waits five seconds for each that does not obey: so long is the outage.
-const BESIDE: u32 = 9;
+/// The outage lasts until so many requests of the generator have failed.
+const OUTAGE: u64 = 400;
 /// An outage that is worth counting.
-const ENOUGH: u64 = 100;
-/// Two clocks that tick at other instants may differ by a request at each edge of the outage.
-const EDGES: u64 = 2;
+const ENOUGH: u64 = 200;
+/// The first byte of a TLS connection (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
 
 /// Requests at a steady rate over new connections, whatever becomes of those before.
 struct Generator {
@@ -29,7 +28,8 @@ struct Generator {
 }
 
 impl Generator {
-    fn start(url: &str) -> Self {
+    /// Adds every request that fails to `failed` at once.
+    fn start(url: &str, failed: watch::Sender<u64>) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let client = reqwest::Client::builder()
             .pool_max_idle_per_host(0)
@@ -46,8 +46,14 @@ impl Generator {
                 tokio::select! {
                     _ = &mut stopped => break,
                     _ = ticks.tick() => {
-                        let request = client.get(&url).send();
-                        requests.spawn(async move { request.await?.error_for_status()?.bytes().await });
+                        let (request, failed) = (client.get(&url).send(), failed.clone());
+                        requests.spawn(async move {
+                            let answer = async { request.await?.error_for_status()?.bytes().await }.await;
+                            if answer.is_err() {
+                                failed.send_modify(|failed| *failed += 1);
+                            }
+                            answer
+                        });
                     }
                 }
             }
@@ -83,7 +89,7 @@ async fn a_deployment_that_loses_nothing_is_proven() {
     assert_eq!(zero["probe"]["failed"], 0, "{zero}");
 }
 
-/// One task that may go before its successor is there.
+/// One task that may go before its successor is there, which then has to wait for the registry of a container beside.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_loses_requests_is_violated_by_as_many_as_somebody_else_counts() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -91,15 +97,16 @@ async fn a_deployment_that_loses_requests_is_violated_by_as_many_as_somebody_els
     load_hello(folder.path(), &name, "v1");
     load_hello(folder.path(), &name, "v2");
     let ministack = Ministack::connect();
-    let stubborn = load_stubborn(folder.path(), &name);
-    let beside = (1..=BESIDE).map(|number| {
-        let environment = json!([{"name": "PORT", "value": (9000 + number).to_string()}]);
-        json!({"name": format!("beside-{number}"), "image": stubborn, "essential": false, "environment": environment})
-    });
-    let beside: Vec<_> = beside.collect();
+    // The registry lets nobody wait while the service is made.
+    let (failing, failed) = watch::channel(OUTAGE);
+    let image = format!("{}/{name}:v1", slow_registry(failed).await);
+    docker(&["tag", &format!("{name}:v1"), &image]);
+    let environment = json!([{"name": "PORT", "value": "9000"}]);
+    let beside = [json!({"name": "beside", "image": image, "essential": false, "environment": environment})];
     let shape = Shape { tasks: 1, percents: (0, 100), beside: &beside };
     let service = ministack.web_service_of(&name, &format!("{name}:v1"), &shape).await;
-    let load = Generator::start(&service.url);
+    failing.send_replace(0);
+    let load = Generator::start(&service.url, failing);
     let more = ["--container", "web", "--probe-url", &service.url, "--probe-interval", "50ms"];
     let args = deploy_args(&service, &format!("docker:{name}:v2"), "v2", &more);
     let report = landfall(&ministack, args).await.expect_code(0).report();
@@ -109,16 +116,27 @@ async fn a_deployment_that_loses_requests_is_violated_by_as_many_as_somebody_els
     assert_eq!(zero["verdict"], "violated", "{zero}");
     let probed = zero["probe"]["failed"].as_u64().expect("a number");
     assert!(probed >= ENOUGH && failed >= ENOUGH, "{probed} and {failed}");
-    assert!(probed.abs_diff(failed) <= EDGES.max(failed / 100), "{probed} and {failed}");
+    assert!(probed.abs_diff(failed) * 100 <= failed, "{probed} and {failed}");
 }
 
-/// The same program in an image whose containers are asked to end by a signal that it does not heed.
-fn load_stubborn(folder: &Path, name: &str) -> String {
-    let image = format!("{name}:stubborn");
-    let context = folder.join("stubborn");
-    std::fs::create_dir(&context).expect("a folder");
-    let text = format!("FROM {name}:v1\nSTOPSIGNAL SIGWINCH\n");
-    std::fs::write(context.join("Dockerfile"), text).expect("written");
-    docker(&["build", "--tag", &image, context.to_str().expect("UTF-8")]);
-    image
+/// Where a registry is that answers nothing, and keeps the engine waiting until so many requests have failed. The
+/// engine goes on with the image that it has.
+async fn slow_registry(failed: watch::Receiver<u64>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let host = listener.local_addr().expect("an address").to_string();
+    tokio::spawn(async move {
+        loop {
+            let (connection, _) = listener.accept().await.expect("a connection");
+            let mut failed = failed.clone();
+            tokio::spawn(async move {
+                let mut first = [0];
+                // The engine tries TLS; the checks before a deployment do not, on a loopback address.
+                if connection.peek(&mut first).await.is_ok() && first == [TLS_HANDSHAKE] {
+                    // It also ends when nobody counts any more.
+                    let _ = failed.wait_for(|failed| *failed >= OUTAGE).await;
+                }
+            });
+        }
+    });
+    host
 }

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use landfall_sandbox::world::is_write;
 use landfall_sandbox::{HttpAnswer, InProcess};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
@@ -79,7 +80,7 @@ impl Call {
 
     /// It leaves everything as it is.
     pub fn is_read(&self) -> bool {
-        is_read(&self.operation)
+        !is_write(&self.operation)
     }
 }
 
@@ -190,7 +191,7 @@ impl Wire {
             upto += share;
             draw < upto
         };
-        let read = is_read(operation);
+        let read = !is_write(operation);
         match () {
             () if falls(faults.throttled) => Fault::Throttled,
             () if falls(faults.server_errors) => Fault::ServerError,
@@ -296,11 +297,6 @@ fn refusal(json: bool, status: u16, code: &str, message: &str) -> HttpAnswer {
     };
     let media_type = if json { "application/x-amz-json-1.1" } else { "text/xml" };
     HttpAnswer { status, media_type, error_type: json.then(|| code.to_owned()), body }
-}
-
-/// By its first word: AWS names operations that change nothing in these ways, checks of permissions among them.
-fn is_read(operation: &str) -> bool {
-    ["Describe", "List", "Get", "Simulate"].iter().any(|verb| operation.starts_with(verb))
 }
 
 fn form_field(body: &[u8], name: &str) -> String {
