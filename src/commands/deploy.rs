@@ -96,8 +96,12 @@ pub async fn deploy(
     // A run that puts services back for an interrupt may be done with that before it was heard of here. What has ended
     // otherwise keeps its verdict, and an error is told beside the interrupt.
     if ended.is_none() || (puts_back && interrupt.is_cancelled()) {
-        let message =
-            "ECS goes on with any deployment that was started; run the same command again to follow it";
+        let message = match puts_back {
+            true => "ECS goes on with what was started; `landfall status` shows it",
+            false => {
+                "ECS goes on with any deployment that was started; run the same command again to follow it"
+            }
+        };
         events.emit(Event::Interrupted { message: message.to_owned() });
     }
     events.emit(Event::ApiCalls { counts: aws.calls.counts() });

@@ -297,10 +297,7 @@ fn of_failure(state: &RunState, service: &ServiceState, style: Style) -> Vec<Lin
     }
     lines.extend(zero_downtime(service, style));
     lines.extend(fact("now", Line::new().text(&runs_now(service)), style));
-    let next = match left.or(state.interrupt_message.as_ref()) {
-        Some(message) if report.verdict == Verdict::Interrupted => message.clone(),
-        _ => next(service),
-    };
+    let next = left.cloned().unwrap_or_else(|| next(state, service));
     let next = Line::new().tone(Tone::Strong, &next);
     lines.extend(fact("next", next, style));
     for command in commands(state, service) {
@@ -431,7 +428,10 @@ pub(super) fn runs_now(service: &ServiceState) -> String {
     }
 }
 
-pub(super) fn next(service: &ServiceState) -> String {
+pub(super) fn next(state: &RunState, service: &ServiceState) -> String {
+    if let Some(message) = left_as_it_is(state, service) {
+        return message.to_owned();
+    }
     let known = !service.report.findings.is_empty();
     let again = AGAIN;
     let put_back = service.report.rolled_back_to.is_some();
@@ -442,7 +442,7 @@ pub(super) fn next(service: &ServiceState) -> String {
         Verdict::Interrupted
             if service.rollback.as_ref().is_some_and(|rollback| rollback.complete.is_none()) =>
         {
-            "ECS goes on putting the service back; deploy again when it is steady".to_owned()
+            "deploy again when the service is steady; to look at it:".to_owned()
         }
         Verdict::Interrupted if put_back => format!("{again} to deploy after all; to look at it:"),
         Verdict::Superseded => {
@@ -461,6 +461,12 @@ pub(super) fn next(service: &ServiceState) -> String {
     }
 }
 
+/// What an interrupt says of a service that it has left to ECS.
+fn left_as_it_is<'a>(state: &'a RunState, service: &ServiceState) -> Option<&'a str> {
+    let left = service.report.verdict == Verdict::Interrupted && service.rollback.is_none();
+    state.interrupt_message.as_deref().filter(|_| left)
+}
+
 /// Commands that help now, of AWS's own tool, ready to be copied.
 pub(super) fn commands(state: &RunState, service: &ServiceState) -> Vec<String> {
     let report = &service.report;
@@ -474,7 +480,7 @@ pub(super) fn commands(state: &RunState, service: &ServiceState) -> Vec<String> 
     });
     match report.verdict {
         _ if report.deployment_id.is_none() => Vec::new(),
-        Verdict::Interrupted if state.interrupt_message.is_some() => Vec::new(),
+        Verdict::Interrupted if left_as_it_is(state, service).is_some() => Vec::new(),
         Verdict::RolledBack if known => Vec::new(),
         Verdict::Failed if known => back.into_iter().collect(),
         Verdict::Failed => std::iter::once(look).chain(back).collect(),

@@ -9,6 +9,7 @@ use crate::event::{
     Change, CheckReport, CheckResult, ContainerVariables, DeploymentState, EnvFileReport, Event, Finding,
     PlanDetails, PreflightSummary, RollbackBy, ServiceReport, TaskState, Verdict,
 };
+use crate::plan::short;
 
 /// Everything that is known about one service of a run.
 #[derive(Debug, Clone)]
@@ -124,10 +125,10 @@ impl ServiceState {
         self.report.verdict = Verdict::Interrupted;
         self.report.reason = Some(match (&self.rollback, &self.report.deployment_id) {
             (Some(RollbackState { complete: Some(true), task_definition, .. }), _) => {
-                format!("the service was put back to {task_definition}")
+                format!("the service was put back to {}", short(task_definition))
             }
             (Some(rollback), _) => {
-                format!("ECS goes on putting the service back to {}", rollback.task_definition)
+                format!("ECS goes on putting the service back to {}", short(&rollback.task_definition))
             }
             (None, Some(id)) => {
                 format!("ECS goes on with deployment {id}; run the same command again to follow it")

@@ -89,8 +89,7 @@ fn what_next(h: &mut Html, state: &RunState, service: &ServiceState) {
     h.leaf("h3", &[], "What now");
     h.element("dl", &[("class", "next")], |h| {
         fact(h, "Now", &runs_now(service));
-        let interrupted = state.interrupt_message.as_ref().filter(|_| report.verdict == Verdict::Interrupted);
-        fact(h, "Next", &interrupted.cloned().unwrap_or_else(|| next(service)));
+        fact(h, "Next", &next(state, service));
     });
     for command in commands(state, service) {
         h.element("pre", &[], |h| h.leaf("code", &[], &command));

@@ -374,6 +374,17 @@ pub fn interrupted() -> Vec<Record> {
     s.records
 }
 
+/// An interrupt that has the service put back: ECS is told, and not waited for.
+pub fn interrupted_and_put_back() -> Vec<Record> {
+    let mut s = until_update();
+    let (by, task_definition) = (RollbackBy::Landfall, arn(8));
+    let reason = "the run was interrupted".to_owned();
+    s.on(12_000, Event::RollbackStarted { by, task_definition, reason });
+    let message = "ECS goes on with what was started; `landfall status` shows it";
+    s.run(12_010, Event::Interrupted { message: message.to_owned() });
+    s.records
+}
+
 /// AWS refuses in the middle of the plan.
 pub fn errored() -> Vec<Record> {
     let mut s = Script::new(&["hello"], false);
@@ -426,6 +437,7 @@ pub fn all_scripts() -> Vec<(&'static str, Vec<Record>)> {
         ("superseded", superseded()),
         ("timed out", timed_out()),
         ("interrupted", interrupted()),
+        ("interrupted and put back", interrupted_and_put_back()),
         ("errored", errored()),
         ("errored after register", errored_after_register()),
         ("up to date", up_to_date()),

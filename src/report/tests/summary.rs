@@ -124,6 +124,21 @@ fn summary_interrupted() {
 }
 
 #[test]
+fn summary_interrupted_and_put_back() {
+    assert_snapshot!(summary_of(&interrupted_and_put_back()), @r"
+    ! INTERRUPTED hello: the rollout of hello:9 was not watched to its end
+      reason            ECS goes on putting the service back to hello:8
+      now               the rollback to hello:8 by Landfall is under way; last seen:
+                        hello:9 has 0 of 2 tasks running (PRIMARY), hello:8 has 2 of
+                        2 tasks running (ACTIVE)
+      next              deploy again when the service is steady; to look at it:
+        aws ecs describe-services --region ap-northeast-2 --cluster demo --services hello-svc
+
+    exit code 130: interrupted
+    ");
+}
+
+#[test]
 fn summary_error() {
     assert_snapshot!(summary_of(&errored()), @r"
     ! hello was not changed
