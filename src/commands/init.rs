@@ -12,6 +12,7 @@ use crate::init::{
     write_all,
 };
 use crate::report::Format;
+use crate::written::Source;
 
 /// What is asked of `landfall init`.
 pub struct InitJob {
@@ -97,11 +98,7 @@ fn convert(path: &Path) -> Result<Drafted> {
             "Write the configuration as YAML first: `jsonnet FILE` gives JSON, which YAML readers take.",
         ));
     }
-    let is_workflow = serde_saphyr::from_str::<Value>(&text)
-        .map_err(|error| crate::config::yaml_error(path, &error))?
-        .get("jobs")
-        .is_some();
-    if is_workflow {
+    if Source::yaml(path, &text).value()?.get("jobs").is_some() {
         return from_workflow(path, &text);
     }
     let sources = sources_of_ecspresso(path, &text)?;

@@ -5,7 +5,6 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_saphyr::Spanned;
 
 use super::draft::{Draft, Drafted, Note};
 use super::live::credentials;
@@ -14,6 +13,7 @@ use super::yaml::{CONFIG, Lines, SERVICE_DEFINITION, TASK_DEFINITION, json_file,
 use crate::error::{Error, Result};
 use crate::lookup::{Reading, map_texts};
 use crate::task_definition::TaskDefinition;
+use crate::written::{Source, Step};
 
 /// The files that a configuration names: their names, or their names and what they hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ struct File {
     task_definition: Option<String>,
     timeout: Option<Value>,
     #[serde(default)]
-    plugins: Vec<Spanned<Plugin>>,
+    plugins: Vec<Plugin>,
     /// What is not converted: told by name.
     #[serde(flatten)]
     rest: IndexMap<String, Value>,
@@ -46,13 +46,19 @@ struct Plugin {
     config: IndexMap<String, Value>,
     #[serde(default)]
     func_prefix: String,
+    /// Where it stands.
+    #[serde(skip)]
+    line: usize,
 }
 
 fn parse(path: &Path, text: &str) -> Result<(File, Converted)> {
     let mut converted = convert(text);
     converted.text = finish(&converted.text, Reading::Value);
-    let file: File =
-        serde_saphyr::from_str(&converted.text).map_err(|error| crate::config::yaml_error(path, &error))?;
+    let source = Source::yaml(path, &converted.text);
+    let mut file: File = source.read("A file without `jobs` is read as a configuration of ecspresso.")?;
+    for (index, plugin) in file.plugins.iter_mut().enumerate() {
+        plugin.line = source.line(&[Step::Key("plugins".to_owned()), Step::Index(index)]);
+    }
     if file.service.is_none() && file.task_definition.is_none() {
         return Err(Error::usage(format!(
             "{}: it is neither a configuration of ecspresso nor a workflow",
@@ -152,8 +158,7 @@ pub fn from_ecspresso(path: &Path, text: &str, sources: Sources<(String, String)
 fn plugins(file: &File, place: &str, lines: &mut Lines, notes: &mut Vec<Note>) {
     let mut states = Vec::new();
     for plugin in &file.plugins {
-        let line = plugin.referenced.line();
-        let plugin = &plugin.value;
+        let line = plugin.line;
         let text = |key: &str| plugin.config.get(key).and_then(Value::as_str);
         match plugin.name.as_str() {
             "tfstate" => match text("url").or_else(|| text("path")) {

@@ -7,12 +7,12 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_saphyr::Spanned;
 
 use super::actions::{Scope, Texts};
 use super::draft::{Draft, Drafted, Note};
 use super::yaml::{CONFIG, Lines};
 use crate::error::{Error, Result};
+use crate::written::{Source, Step as Within};
 
 const RENDER: &str = "aws-actions/amazon-ecs-render-task-definition";
 const DEPLOY: &str = "aws-actions/amazon-ecs-deploy-task-definition";
@@ -31,7 +31,7 @@ struct Job {
     #[serde(default)]
     env: Value,
     #[serde(default)]
-    steps: Vec<Spanned<Step>>,
+    steps: Vec<Step>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,13 +39,20 @@ struct Step {
     #[serde(default)]
     id: Option<String>,
     #[serde(default)]
-    uses: Option<Spanned<String>>,
+    uses: Option<String>,
+    // `run: true` is a command, too.
     #[serde(default)]
-    run: Option<String>,
+    run: Value,
     #[serde(default)]
     env: Value,
     #[serde(default, rename = "with")]
-    inputs: Option<IndexMap<String, Spanned<Value>>>,
+    inputs: Option<IndexMap<String, Value>>,
+}
+
+impl Step {
+    fn input(&self, name: &str) -> Option<&Value> {
+        self.inputs.as_ref()?.get(name)
+    }
 }
 
 /// One container that a workflow renders.
@@ -75,10 +82,11 @@ struct Service {
 /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) where it is no workflow, or deploys no service by the official
 /// action.
 pub fn from_workflow(path: &Path, text: &str) -> Result<Drafted> {
-    let workflow: Workflow =
-        serde_saphyr::from_str(text).map_err(|error| crate::config::yaml_error(path, &error))?;
+    let source = Source::yaml(path, text);
+    let workflow: Workflow = source.read("A file with `jobs` is read as a workflow of GitHub Actions.")?;
     let mut found = Finder {
-        path: path.display().to_string(),
+        source: &source,
+        at: Vec::new(),
         notes: Vec::new(),
         services: Vec::new(),
         told: BTreeSet::new(),
@@ -106,8 +114,10 @@ pub fn from_workflow(path: &Path, text: &str) -> Result<Drafted> {
     Ok(Drafted { files: vec![Draft { name: CONFIG.to_owned(), text }], notes })
 }
 
-struct Finder {
-    path: String,
+struct Finder<'a> {
+    source: &'a Source,
+    /// The step that is looked at.
+    at: Vec<Within>,
     notes: Vec<Note>,
     services: Vec<Service>,
     /// Variables that were told already.
@@ -122,26 +132,32 @@ struct Rendered {
     container: Container,
 }
 
-impl Finder {
-    fn note(&mut self, line: u64, text: impl Into<String>) {
-        self.notes.push(Note::at(format!("{}:{line}", self.path), text));
+impl Finder<'_> {
+    fn note(&mut self, line: usize, text: impl Into<String>) {
+        self.notes.push(Note::at(format!("{}:{line}", self.source.path().display()), text));
+    }
+
+    /// The line of what is in the step below these keys.
+    fn line(&self, keys: &[&str]) -> usize {
+        let keys = keys.iter().map(|key| Within::Key((*key).to_owned()));
+        self.source.line(&self.at.iter().cloned().chain(keys).collect::<Vec<_>>())
     }
 
     fn job(&mut self, name: &str, job: &Job, scope: &mut Scope) {
         let mut region = None;
         let mut rendered: BTreeMap<String, Rendered> = BTreeMap::new();
-        for step in &job.steps {
-            let line = step.referenced.line();
-            let step = &step.value;
+        for (index, step) in job.steps.iter().enumerate() {
+            let key = |key: &str| Within::Key(key.to_owned());
+            self.at = vec![key("jobs"), key(name), key("steps"), Within::Index(index)];
             scope.enter(&step.env);
-            if let (Some(id), Some(run)) = (&step.id, &step.run) {
+            if let (Some(id), Some(run)) = (&step.id, step.run.as_str()) {
                 scope.outputs_of(id, run);
             }
-            if let Some(run) = &step.run {
+            if let Some(run) = step.run.as_str() {
                 scope.exports_of(run);
             }
-            let action = step.uses.as_ref().map(|uses| uses.value.split('@').next().unwrap_or_default());
-            let line = step.uses.as_ref().map_or(line, |uses| uses.referenced.line());
+            let action = step.uses.as_ref().map(|uses| uses.split('@').next().unwrap_or_default());
+            let line = self.line(&["uses"]);
             match action {
                 Some(CREDENTIALS) => region = self.text(step, "aws-region", scope).or(region),
                 Some("aws-actions/amazon-ecr-login") => {
@@ -169,8 +185,7 @@ impl Finder {
 
     /// An input of a step, with its expressions replaced by ours.
     fn text(&mut self, step: &Step, input: &str, scope: &Scope) -> Option<String> {
-        let value = step.inputs.as_ref()?.get(input)?;
-        let written = match &value.value {
+        let written = match step.input(input)? {
             Value::Null => return None,
             Value::String(text) => text.trim().to_owned(),
             other => other.to_string(),
@@ -184,14 +199,14 @@ impl Finder {
                 continue;
             }
             self.note(
-                value.referenced.line(),
+                self.line(&["with", input]),
                 format!("`{input}`: {expression} is not known before the run: set {variable} in the step that calls landfall"),
             );
         }
         Some(text)
     }
 
-    fn render(&mut self, step: &Step, line: u64, scope: &Scope) -> Option<Rendered> {
+    fn render(&mut self, step: &Step, line: usize, scope: &Scope) -> Option<Rendered> {
         let container = self.text(step, "container-name", scope);
         let image = self.text(step, "image", scope);
         let environment = self.pairs(step, "environment-variables", scope);
@@ -211,8 +226,8 @@ impl Finder {
             .iter()
             .find_map(|input| self.text(step, input, scope));
         // Which step it comes from, or which file it is, is found out where it is deployed.
-        let from = step.inputs.as_ref().and_then(|inputs| inputs.get("task-definition"));
-        let from = from.and_then(|value| value.value.as_str()).map(str::trim).map(str::to_owned);
+        let from = step.input("task-definition").and_then(Value::as_str);
+        let from = from.map(|from| from.trim().to_owned());
         let Some(name) = container else {
             self.note(line, "the step names no container: it is not converted");
             return None;
@@ -228,11 +243,7 @@ impl Finder {
     /// `NAME=VALUE` lines.
     fn pairs(&mut self, step: &Step, input: &str, scope: &Scope) -> Vec<(String, String)> {
         let Some(text) = self.text(step, input, scope) else { return Vec::new() };
-        let line = step
-            .inputs
-            .as_ref()
-            .and_then(|inputs| inputs.get(input))
-            .map_or(0, |value| value.referenced.line());
+        let line = self.line(&["with", input]);
         let mut pairs = Vec::new();
         for entry in text.lines().map(str::trim).filter(|entry| !entry.is_empty()) {
             match entry.split_once('=') {
@@ -249,7 +260,7 @@ impl Finder {
     fn deploy(
         &mut self,
         step: &Step,
-        line: u64,
+        line: usize,
         job: &str,
         region: &Option<String>,
         rendered: &mut BTreeMap<String, Rendered>,
@@ -319,14 +330,13 @@ impl Finder {
     fn base(
         &mut self,
         step: &Step,
-        line: u64,
+        line: usize,
         rendered: &mut BTreeMap<String, Rendered>,
         scope: &Scope,
         containers: &mut Vec<Container>,
     ) -> Option<String> {
-        let written = step.inputs.as_ref().and_then(|inputs| inputs.get("task-definition"));
-        let mut reference =
-            written.and_then(|value| value.value.as_str()).unwrap_or_default().trim().to_owned();
+        let written = step.input("task-definition").and_then(Value::as_str);
+        let mut reference = written.unwrap_or_default().trim().to_owned();
         while let Some(id) = Scope::output_of(&reference, "task-definition") {
             let Some(one) = rendered.remove(&id) else {
                 self.note(
