@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{INTERRUPTED, RollOut, in_time, short};
+use super::back::{INTERRUPTED, in_time};
+use super::{RollOut, short};
 use crate::config::WaitFor;
 use crate::emit::StepTimer;
 use crate::error::Result;
