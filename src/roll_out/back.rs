@@ -21,19 +21,14 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 impl RollOut<'_> {
     /// The run is interrupted: sets the service back to what was last good, and does not wait.
     pub(super) async fn leave_for(&self, rollout: &Rollout) -> Result<()> {
-        let asking = async {
-            let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(None) };
-            let force = self.attributes.needs_force();
-            self.update(&good, force, self.known_with(rollout), &self.attributes.undo).await?;
-            Ok(Some(good))
-        };
-        if let Some(task_definition) = in_time(asking).await? {
-            self.events.emit(Event::RollbackStarted {
-                by: RollbackBy::Landfall,
-                task_definition,
-                reason: INTERRUPTED.to_owned(),
-            });
-        }
+        let Some(good) = self.last_good(rollout.task_definition()).await else { return Ok(()) };
+        let force = self.attributes.needs_force();
+        self.update(&good, force, self.known_with(rollout), &self.attributes.undo).await?;
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good,
+            reason: INTERRUPTED.to_owned(),
+        });
         Ok(())
     }
 
@@ -45,10 +40,7 @@ impl RollOut<'_> {
         verdict: Verdict,
         reason: String,
     ) -> (Verdict, String) {
-        let not_put_back = |why: String| match verdict {
-            Verdict::TimedOut => (Verdict::TimedOut, format!("{reason}; {why}")),
-            _ => (Verdict::Failed, format!("{reason}; {why}")),
-        };
+        let not_put_back = |why: String| not_put_back(verdict, &reason, &why);
         if !self.config.rollback {
             return not_put_back("the service was left as it is (rollback: never)".to_owned());
         }
@@ -153,6 +145,12 @@ impl RollOut<'_> {
         let found = self.aws.describe_task_definition(revision).await.ok().flatten();
         found.map(|(_, definition)| definition)
     }
+}
+
+/// How a rollout ends that would have had `verdict` with the service put back.
+pub(super) fn not_put_back(verdict: Verdict, reason: &str, why: &str) -> (Verdict, String) {
+    let verdict = if verdict == Verdict::TimedOut { verdict } else { Verdict::Failed };
+    (verdict, format!("{reason}; {why}"))
 }
 
 /// What ECS answers to an interrupted run that wants the service put back.

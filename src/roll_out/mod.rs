@@ -26,6 +26,7 @@ use crate::task_definition::TaskDefinition;
 mod back;
 mod native;
 
+use back::in_time;
 pub(crate) use back::last_good;
 
 /// How long the settings of target groups are waited for.
@@ -149,7 +150,7 @@ impl RollOut<'_> {
         };
         let Some(outcome) = outcome else {
             // Whoever interrupts will not wait: ECS is told, and goes on by itself.
-            self.leave_for(rollout).await?;
+            in_time(self.leave_for(rollout)).await?;
             return Ok(None);
         };
         // A watch that ends badly is not a step that was done; reporters close it with the verdict.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::back::{INTERRUPTED, in_time};
+use super::back::{INTERRUPTED, in_time, not_put_back};
 use super::{RollOut, short};
 use crate::config::WaitFor;
 use crate::emit::StepTimer;
@@ -138,22 +138,8 @@ impl RollOut<'_> {
 
     /// The run is interrupted: has ECS put the service back, and looks at it for as long as the run lasts.
     async fn stop_for_interrupt(&self, rollout: &Rollout, mut native: Native) -> Result<()> {
+        let Some(good) = in_time(self.stop_or_leave(rollout, &mut native)).await? else { return Ok(()) };
         let service = &self.config.service;
-        // The interrupt may have come before the service deployment was listed.
-        if !find_native(self.watching, service, &mut native, INTERRUPT_LOOKS).await? {
-            return self.leave_for(rollout).await;
-        }
-        let Some(arn) = native.arn().map(str::to_owned) else { return Ok(()) };
-        if !native.is_under_way() || native.is_rolling_back() {
-            return Ok(());
-        }
-        in_time(self.aws.stop_service_deployment(&arn)).await?;
-        let good = earlier(&native);
-        self.events.emit(Event::RollbackStarted {
-            by: RollbackBy::Landfall,
-            task_definition: good.clone(),
-            reason: INTERRUPTED.to_owned(),
-        });
         // Whoever interrupts will not wait: `deploy` cuts this short, and ECS goes on by itself.
         let limit = self.config.timeout;
         if follow_rollback(self.watching, service, &mut native.undo(), self.events, limit).await? {
@@ -166,6 +152,27 @@ impl RollOut<'_> {
         Ok(())
     }
 
+    /// Has ECS put the service back; what its service deployment goes back to, if there is one that does.
+    async fn stop_or_leave(&self, rollout: &Rollout, native: &mut Native) -> Result<Option<String>> {
+        // The interrupt may have come before the service deployment was listed.
+        if !find_native(self.watching, &self.config.service, native, INTERRUPT_LOOKS).await? {
+            self.leave_for(rollout).await?;
+            return Ok(None);
+        }
+        let Some(arn) = native.arn().map(str::to_owned) else { return Ok(None) };
+        if !native.is_under_way() || native.is_rolling_back() {
+            return Ok(None);
+        }
+        self.aws.stop_service_deployment(&arn).await?;
+        let good = earlier(native);
+        self.events.emit(Event::RollbackStarted {
+            by: RollbackBy::Landfall,
+            task_definition: good.clone(),
+            reason: INTERRUPTED.to_owned(),
+        });
+        Ok(Some(good))
+    }
+
     /// Has ECS put the service back, and waits until it has.
     async fn stop_native(
         &self,
@@ -174,10 +181,7 @@ impl RollOut<'_> {
         verdict: Verdict,
         reason: String,
     ) -> (Verdict, String) {
-        let not_put_back = |why: String| match verdict {
-            Verdict::TimedOut => (Verdict::TimedOut, format!("{reason}; {why}")),
-            _ => (Verdict::Failed, format!("{reason}; {why}")),
-        };
+        let not_put_back = |why: String| not_put_back(verdict, &reason, &why);
         if !self.config.rollback {
             return not_put_back("the service was left as it is (rollback: never)".to_owned());
         }
